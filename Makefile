@@ -1,0 +1,42 @@
+# Each target sets up what it needs: a machine with python3 (3.11 or newer) and make is enough.
+PYTHON ?= python3
+CONFIG ?= config.yaml
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check bench clean
+
+run: $(VENV)/run.stamp
+	@$(BIN)/pyotelcol --config $(CONFIG)
+
+test: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: $(VENV)/bench.stamp
+	@$(BIN)/python -m bench $(ARGS)
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/pip.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit("pyotelcol needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/pip.stamp pyproject.toml
+	@echo 'Installing pyotelcol into $(VENV) (once) ...'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp
+	@echo 'Installing the development tools into $(VENV) (once) ...'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group dev
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/dev.stamp
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group bench
+	@touch $@

@@ -1,0 +1,271 @@
+"""Everything a component author imports.
+
+Five kinds of component, and the one method each has to write:
+
+    receiver    lifespan()        hands batches to `next`
+    processor   process(batch)    returns the batch to pass on, or None to drop it
+    exporter    export(batch)     returns when the backend has the data
+    connector   consume(batch)    ends one pipeline and feeds others
+    extension   lifespan()        serves something beside the pipelines
+
+Metrics, queueing, retries and timeouts belong to the engine; no component implements them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from collector.batch import ALL_SIGNALS, Batch, Signal
+from collector.errors import DropReason, RefusalReason, RetryableError
+
+
+class Consumer(Protocol):
+    """Anything a batch can be handed to."""
+
+    def admits(self, items: int, size: int) -> RetryableError | None:
+        """Say whether `items` more records of `size` bytes together would be taken now.
+
+        Synchronous and without side effects. None means yes; otherwise the refusal to raise or to answer with.
+        """
+
+    async def consume(self, batch: Batch) -> None:
+        """Take over `batch`, which was admitted.
+
+        Returns when it has been accepted: the caller may forget it.  Taking long to return is how backpressure
+        travels upstream.
+
+        Raises:
+            RetryableError: not accepted; the same data may be offered again.
+            PermanentError: never will be accepted.
+        """
+
+
+class Intake(Protocol):
+    """What a receiver hands its batches to: admission, counting and every pipeline of the batch's signal."""
+
+    signals: frozenset[Signal]
+    """The signals that some pipeline takes from this receiver."""
+
+    def admits(self, signal: Signal, items: int, size: int) -> RetryableError | None:
+        """As `Consumer.admits`.  Ask before a body is read, with its announced size and no items."""
+
+    async def consume(self, batch: Batch, *, transport: str = "") -> None:
+        """Admit and hand on, all or nothing: nothing was handed on if this raises a refusal.
+
+        Raises as `Consumer.consume`.
+        """
+
+    def refused(self, signal: Signal, reason: RefusalReason, *, transport: str = "", items: int = 0) -> None:
+        """Count a request that the receiver refused itself; `items` is 0 where nobody could count them."""
+
+
+class Processor(Protocol):
+    """Changes, drops or passes on one batch at a time.  Does no I/O."""
+
+    def process(self, batch: Batch) -> Batch | None:
+        """Return what goes to the next component; None drops the batch.
+
+        Ownership: `batch` is yours to change or to return as it is.
+        """
+
+
+class Exporter(Protocol):
+    """Sends one batch to one backend."""
+
+    async def export(self, batch: Batch) -> int | None:
+        """Send `batch` once.
+
+        Returns when the backend has acknowledged it: how many of its items the backend rejected for good (partial
+        success), None for none.  May be called concurrently, and again with the same batch after it raised.
+
+        Raises as `Consumer.consume`; any other exception is a bug and is not retried.
+        """
+
+
+@runtime_checkable
+class HasLifespan(Protocol):
+    """Opt-in: a component that holds a socket, a client, a task or data."""
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        """Run the component: before `yield` it starts, after it it drains.
+
+        Downstream components start earlier and stop later, so `next` can be used on both sides of the `yield`.
+        """
+
+
+@runtime_checkable
+class HasAdmission(Protocol):
+    """Opt-in: a processor that may say no at the front door (memory_limiter)."""
+
+    def admits(self, items: int, size: int) -> RetryableError | None:
+        """As `Consumer.admits`; the engine goes on to ask what comes next."""
+
+
+@runtime_checkable
+class HasReadiness(Protocol):
+    """Opt-in: a component whose state makes the whole collector not ready."""
+
+    def is_ready(self) -> bool:
+        """False sends traffic elsewhere: readiness probes fail."""
+
+
+class Clock(Protocol):
+    """Time as a parameter, so that tests never wait for it."""
+
+    def monotonic(self) -> float:
+        """Seconds that never jump: for intervals and deadlines."""
+
+    def time(self) -> float:
+        """Seconds since the Unix epoch: for timestamps only."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for `seconds`."""
+
+
+class ComponentTelemetry(Protocol):
+    """How a component that holds data, or drops some on purpose, keeps the books straight.
+
+    The engine counts what goes in and out of every component.  Only a component that holds data back, or that drops
+    items for more than one reason, has to call this.
+    """
+
+    def dropped(self, signal: Signal, reason: DropReason, items: int) -> None:
+        """Count accepted items that will never be sent."""
+
+    def held(self, signal: Signal, items: int) -> None:
+        """Add `items` (negative: take away) to what this component holds now."""
+
+    def created(self, signal: Signal, items: int) -> None:
+        """Count items that came into being here."""
+
+
+class ComponentConfig(BaseModel):
+    """What a user may write under a component's key.  Unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# OpenTelemetry Collector, component.ID: the type is an identifier, the name has no white space, control or symbol
+_TYPE = re.compile(r"[a-zA-Z][0-9a-zA-Z_]{0,62}")
+_NAME = re.compile(r"[^\s\x00-\x1f\x7f/]{1,1024}")
+
+
+@dataclass(frozen=True)
+class ComponentID:
+    """`batch` or `batch/slow`: a type, and a name to tell instances apart."""
+
+    type: str
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `type` or `type/name`.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        type_, slash, name = (part.strip() for part in text.partition("/"))
+        if not _TYPE.fullmatch(type_) or (slash and not _NAME.fullmatch(name)):
+            raise ValueError(f"{text!r} is not a component id: write type or type/name")
+        return cls(type_, name)
+
+    def __str__(self) -> str:
+        return f"{self.type}/{self.name}" if self.name else self.type
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the engine hands a component, as opposed to what the user wrote."""
+
+    id: ComponentID
+    logger: logging.Logger
+    telemetry: ComponentTelemetry
+    clock: Clock
+
+
+C = TypeVar("C", bound=ComponentConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReceiverFactory(Generic[C]):
+    config: type[C]
+    build: Callable[[C, Settings, Intake], HasLifespan]
+    signals: frozenset[Signal] = ALL_SIGNALS
+    aliases: tuple[str, ...] = ()
+    """Former names of the type that a configuration may still use."""
+    example: str = "{}"
+    """YAML the documentation shows and the conformance tests run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessorFactory(Generic[C]):
+    config: type[C]
+    build: Callable[[C, Settings], Processor]
+    signals: frozenset[Signal] = ALL_SIGNALS
+    aliases: tuple[str, ...] = ()
+    drop_reason: DropReason = DropReason.FILTERED
+    """The reason under which the engine counts items that go in and do not come out."""
+    example: str = "{}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BufferingProcessorFactory(Generic[C]):
+    """For the few processors that hold data back: batch, tail_sampling, ..."""
+
+    config: type[C]
+    build: Callable[[C, Settings, Consumer], Consumer]
+    signals: frozenset[Signal] = ALL_SIGNALS
+    aliases: tuple[str, ...] = ()
+    example: str = "{}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectorFactory(Generic[C]):
+    """Ends pipelines of one signal and feeds pipelines of another or the same."""
+
+    config: type[C]
+    build: Callable[[C, Settings, Mapping[Signal, Consumer]], Consumer]
+    signals: Mapping[Signal, frozenset[Signal]]
+    """Signal it takes -> signals it can make of it."""
+    aliases: tuple[str, ...] = ()
+    example: str = "{}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExporterFactory(Generic[C]):
+    """The engine adds `sending_queue`, `retry_on_failure` and `timeout` to `config`, and what they do."""
+
+    config: type[C]
+    build: Callable[[C, Settings], Exporter]
+    signals: frozenset[Signal] = ALL_SIGNALS
+    aliases: tuple[str, ...] = ()
+    queue_by_default: bool = True
+    """False for exporters whose backend is this process's own output."""
+    timeout: float = 5.0
+    """Default seconds for one attempt; 0 for none."""
+    example: str = "{}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtensionFactory(Generic[C]):
+    config: type[C]
+    build: Callable[[C, Settings, Host], HasLifespan]
+    aliases: tuple[str, ...] = ()
+    example: str = "{}"
+
+
+class Host(Protocol):
+    """What an extension may see of the service it runs in."""
+
+    def is_ready(self) -> bool:
+        """Whether every pipeline runs and takes data: not while starting, draining, or above the memory limit."""
+
+
+AnyProcessorFactory: TypeAlias = ProcessorFactory[Any] | BufferingProcessorFactory[Any]

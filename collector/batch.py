@@ -1,0 +1,348 @@
+"""The one type that travels between components.
+
+A `Batch` is an OTLP export request. It carries the bytes that arrived until somebody asks for the message, and the
+message until somebody asks for the bytes: an OTLP-to-OTLP pipeline decodes nothing, a field OTLP adds tomorrow passes
+through, and several branches can share one batch because bytes do not change.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeAlias
+
+from google.protobuf.message import Message
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
+from opentelemetry.proto.collector.profiles.v1development import profiles_service_pb2 as profiles
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
+
+from collector.wire.projection import OPAQUE, Spec, project
+
+
+class Signal(enum.StrEnum):
+    TRACES = "traces"
+    METRICS = "metrics"
+    LOGS = "logs"
+    PROFILES = "profiles"
+
+
+ALL_SIGNALS = frozenset(Signal)
+RECORD_SIGNALS = frozenset({Signal.TRACES, Signal.METRICS, Signal.LOGS})
+"""The signals whose records have attributes; profiles are passed through as they are."""
+
+Request: TypeAlias = (
+    traces.ExportTraceServiceRequest
+    | metrics.ExportMetricsServiceRequest
+    | logs.ExportLogsServiceRequest
+    | profiles.ExportProfilesServiceRequest
+)
+_Path: TypeAlias = tuple[Callable[[Any], Any], ...]
+
+_DATA = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+
+
+def data_points(metric: Any) -> Any:
+    """Return the repeated data points of a metric of any kind; `[]` for a metric that has no data."""
+    for kind in _DATA:
+        if metric.HasField(kind):
+            return getattr(metric, kind).data_points
+    return []
+
+
+class Shape(NamedTuple):
+    """Everything in which one signal differs from the others."""
+
+    request: type[Message]
+    response: type[Message]
+    path: _Path
+    """The way from the request down to its records."""
+    skeleton: type[Message]
+    """The request with records left as bytes: all that counting and splitting need."""
+    unit: str
+    """What one item is called in metric names."""
+    rejected: str
+    """The field of a response's `partial_success` that counts what was rejected."""
+    url_path: str
+    rpc: str
+    """Full gRPC method name."""
+    joinable: bool = True
+    """Whether two requests make one by joining their bytes."""
+
+
+def _shape(module: Any, name: str, fields: str, leaf: Any = OPAQUE, last: _Path = (), **rest: Any) -> Shape:
+    resources, scopes, records = fields.split()
+    request = getattr(module, f"Export{name}ServiceRequest")
+    spec: Spec = {resources: {"resource": OPAQUE, scopes: {"scope": OPAQUE, records: leaf}}}
+    service = module.DESCRIPTOR.services_by_name[f"{name}Service"].full_name
+    return Shape(
+        request=request,
+        response=getattr(module, f"Export{name}ServiceResponse"),
+        path=(*map(attrgetter, (resources, scopes, records)), *last),
+        skeleton=project(request, spec),
+        rpc=f"/{service}/Export",
+        **rest,
+    )
+
+
+# The only place where the signals differ.  A fifth one is a new row.
+SHAPES: Mapping[Signal, Shape] = {
+    Signal.TRACES: _shape(
+        traces,
+        "Trace",
+        "resource_spans scope_spans spans",
+        unit="spans",
+        rejected="rejected_spans",
+        url_path="/v1/traces",
+    ),
+    Signal.METRICS: _shape(
+        metrics,
+        "Metrics",
+        "resource_metrics scope_metrics metrics",
+        {kind: {"data_points": OPAQUE} for kind in _DATA},
+        (data_points,),
+        unit="metric_points",
+        rejected="rejected_data_points",
+        url_path="/v1/metrics",
+    ),
+    Signal.LOGS: _shape(
+        logs,
+        "Logs",
+        "resource_logs scope_logs log_records",
+        unit="log_records",
+        rejected="rejected_log_records",
+        url_path="/v1/logs",
+    ),
+    Signal.PROFILES: _shape(
+        profiles,
+        "Profiles",
+        "resource_profiles scope_profiles profiles",
+        unit="profiles",
+        rejected="rejected_profiles",
+        url_path="/v1development/profiles",
+        joinable=False,  # profiles of one request share its dictionary
+    ),
+}
+
+
+class Batch:
+    """Telemetry of one signal, moving together.
+
+    Ownership: whoever is handed a batch owns it.  `request` may be changed in place by the owner; `wire` never
+    changes.  Whoever passes a batch on must not touch it again, but may keep its `wire`.
+    """
+
+    __slots__ = ("_count", "_request", "_wire", "metadata", "signal")
+
+    def __init__(
+        self,
+        signal: Signal,
+        *,
+        wire: bytes | None = None,
+        request: Message | None = None,
+        items: int | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        if wire is None and request is None:
+            raise TypeError("a batch is made of its wire bytes or of a request message")
+        self.signal = signal
+        self.metadata: Mapping[str, str] = metadata or {}
+        """Headers of the sender's request that the receiver was told to keep, by lower-case name."""
+        self._wire = wire
+        self._request = request
+        self._count = items
+
+    @classmethod
+    def decode(cls, signal: Signal, wire: bytes, metadata: Mapping[str, str] | None = None) -> Batch:
+        """Check that `wire` is OTLP and carry it.
+
+        Raises:
+            google.protobuf.message.DecodeError: it is not.
+        """
+        SHAPES[signal].request.FromString(wire)  # C speed; the tree is thrown away, the certainty kept
+        return cls(signal, wire=wire, metadata=metadata)
+
+    @classmethod
+    def join(cls, batches: Sequence[Batch]) -> Batch:
+        """Make one batch of several of the same signal, whose metadata is that of the first.
+
+        An OTLP request is one repeated field, so joining requests is joining their bytes.
+
+        Raises:
+            ValueError: the signals differ, or their requests cannot be joined (profiles share a dictionary).
+        """
+        first = batches[0]
+        if len(batches) == 1:
+            return first
+        if any(batch.signal is not first.signal for batch in batches) or not SHAPES[first.signal].joinable:
+            raise ValueError(f"cannot join batches of {', '.join({batch.signal for batch in batches})}")
+        wire = b"".join([batch.wire for batch in batches])
+        return cls(first.signal, wire=wire, items=sum(map(len, batches)), metadata=first.metadata)
+
+    @property
+    def shape(self) -> Shape:
+        return SHAPES[self.signal]
+
+    @property
+    def wire(self) -> bytes:
+        """The request's bytes; encodes the message if one was taken out."""
+        if self._wire is None:
+            assert self._request is not None  # noqa: S101  one of the two forms is always there
+            self._wire, self._request = self._request.SerializeToString(), None
+        return self._wire
+
+    @property
+    def request(self) -> Any:
+        """The official message, yours to change.  From here on it is what the batch carries."""
+        if self._request is None:
+            self._request = self.shape.request.FromString(self.wire)
+        self._wire = self._count = None
+        return self._request
+
+    def __len__(self) -> int:
+        """Count spans, data points, log records or profiles: the unit OTLP counts in."""
+        if self._count is None:
+            count = self.count_in(self._request if self._wire is None else self.skeleton())
+            if self._wire is None:  # the owner may go on changing the message
+                return count
+            self._count = count
+        return self._count
+
+    def count_in(self, request: Any) -> int:
+        """Count the records of a request, or of a projection of one that declares the way down to them."""
+        return _count([request], self.shape.path)
+
+    def skeleton(self) -> Any:
+        """Parse only the way down to the records, which stay bytes."""
+        return self.shape.skeleton.FromString(self.wire)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Batch) and (self.signal, self.wire) == (other.signal, other.wire)
+
+    __hash__ = None  # type: ignore[assignment]  # a batch can change
+
+    def __repr__(self) -> str:
+        return f"<Batch of {len(self)} {self.shape.unit}>"
+
+    def records(self) -> Iterator[Any]:
+        """Yield every span, data point, log record or profile, yours to change."""
+        return _descend([self.request], self.shape.path)
+
+    def keep(self, wanted: Callable[[Any], bool]) -> None:
+        """Drop every record that is not `wanted`, and every parent this empties."""
+        _prune([self.request], self.shape.path, wanted)
+
+    def replace(self, wire: bytes, items: int | None = None) -> Batch:
+        """Return a batch with other bytes and the same signal and metadata."""
+        return Batch(self.signal, wire=wire, items=items, metadata=self.metadata)
+
+    def copy(self) -> Batch:
+        """Return a batch that shares nothing mutable with this one.  Costs nothing while both stay bytes."""
+        return Batch(self.signal, wire=self.wire, items=self._count, metadata=self.metadata)
+
+    def split(self, size: int) -> Iterator[Batch]:
+        """Yield batches of at most `size` items that together hold what this one does, in its order.
+
+        A batch that cannot be joined (profiles) is not cut either.
+        """
+        if len(self) <= size or not self.shape.joinable:
+            yield self
+            return
+        piece = _Piece(self.shape, size)
+        for parents, records in _runs(self.skeleton(), self.shape.path):
+            start = 0
+            while start < len(records):
+                if not piece.room:
+                    yield self.replace(piece.root.SerializeToString(), size)
+                    piece = _Piece(self.shape, size)
+                start += piece.take(parents, records, start)
+        yield self.replace(piece.root.SerializeToString(), size - piece.room)
+
+
+def _descend(nodes: Iterable[Any], path: _Path) -> Iterator[Any]:
+    if not path:
+        yield from nodes
+        return
+    step, *rest = path
+    for node in nodes:
+        yield from _descend(step(node), tuple(rest))
+
+
+def _count(nodes: Iterable[Any], path: _Path) -> int:
+    step, *rest = path
+    if not rest:
+        return sum([len(step(node)) for node in nodes])
+    return sum([_count(step(node), tuple(rest)) for node in nodes])
+
+
+def _prune(nodes: Iterable[Any], path: _Path, wanted: Callable[[Any], bool]) -> list[Any]:
+    if not path:
+        return [node for node in nodes if wanted(node)]
+    step, *rest = path
+    kept = []
+    for node in nodes:
+        children = step(node)
+        survivors = _prune(children, tuple(rest), wanted)
+        if len(survivors) < len(children):
+            del children[:]
+            children.extend(survivors)
+        if survivors:
+            kept.append(node)
+    return kept
+
+
+class _Parent(NamedTuple):
+    """A resource, scope or metric on the way to records, without its children."""
+
+    step: Callable[[Any], Any]
+    """From the parent's own parent to the list it stands in."""
+    shell: bytes
+
+
+def _runs(node: Any, path: _Path, parents: tuple[_Parent, ...] = ()) -> Iterator[tuple[tuple[_Parent, ...], list[bytes]]]:
+    """Yield every run of sibling records, as bytes, with the way to it."""
+    step, *rest = path
+    if not rest:
+        yield parents, list(step(node))
+        return
+    for child in step(node):
+        parent = _Parent(step, _without_children(child, rest[0]))
+        yield from _runs(child, tuple(rest), (*parents, parent))
+
+
+def _without_children(node: Any, step: Callable[[Any], Any]) -> bytes:
+    shell = type(node)()
+    shell.CopyFrom(node)
+    del step(shell)[:]
+    return bytes(shell.SerializeToString())
+
+
+class _Piece:
+    """One part of a batch being split: a request that is filled with records until there is no room."""
+
+    def __init__(self, shape: Shape, room: int) -> None:
+        self.root: Any = shape.skeleton()
+        self.room = room
+        self._last_step = shape.path[-1]
+        self._open: list[tuple[_Parent, Any]] = []
+
+    def take(self, parents: tuple[_Parent, ...], records: Sequence[bytes], start: int) -> int:
+        """Append as many of `records[start:]` as fit under `parents`; return how many."""
+        taken = records[start : start + self.room]
+        self._last_step(self._open_to(parents)).extend(taken)
+        self.room -= len(taken)
+        return len(taken)
+
+    def _open_to(self, parents: tuple[_Parent, ...]) -> Any:
+        same = 0
+        while same < len(self._open) and self._open[same][0] is parents[same]:
+            same += 1
+        del self._open[same:]
+        node = self._open[-1][1] if self._open else self.root
+        for parent in parents[same:]:
+            siblings = parent.step(node)
+            node = siblings.add()
+            node.MergeFromString(parent.shell)
+            self._open.append((parent, node))
+        return node

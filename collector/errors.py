@@ -1,0 +1,78 @@
+"""The words components use to say what went wrong.
+
+There are two questions a caller can act on: is the configuration wrong, and would sending the same data again help?
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class DropReason(enum.StrEnum):
+    """Why items that were accepted will never be sent.  A closed list: dashboards and alerts depend on it."""
+
+    FILTERED = "filtered"
+    """A processor was configured to leave them out."""
+    SAMPLED_OUT = "sampled_out"
+    QUEUE_FULL = "queue_full"
+    """There was no room, and the sender had already been told that they were accepted."""
+    RETRY_EXHAUSTED = "retry_exhausted"
+    """The backend refused for longer than `retry_on_failure.max_elapsed_time`."""
+    REJECTED_PERMANENT = "rejected_permanent"
+    """The backend said that it will never take them."""
+    PARTIAL_SUCCESS = "partial_success"
+    """The backend took the request and rejected these of its items."""
+    PLUGIN_ERROR = "plugin_error"
+    """A component raised something that it should not have."""
+    LIMIT_ITEM = "limit_item"
+    """One item was larger than anything downstream can carry."""
+    SHUTDOWN_DEADLINE = "shutdown_deadline"
+    """Still held when the drain timeout ended."""
+
+
+class RefusalReason(enum.StrEnum):
+    """Why a request was not accepted.  A closed list."""
+
+    MEMORY = "memory"
+    QUEUE_FULL = "queue_full"
+    RATE_LIMIT = "rate_limit"
+    AUTH = "auth"
+    TOO_LARGE = "too_large"
+    BAD_DATA = "bad_data"
+    SHUTTING_DOWN = "shutting_down"
+    DOWNSTREAM = "downstream"
+    """Without a sending queue the backend's own refusal is the answer."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be run.  Raised before anything starts.
+
+    `str()` is one line per mistake, each with the file, the line and the full path where they are known.
+    """
+
+
+class ConsumeError(Exception):
+    """A batch was not accepted."""
+
+
+class PermanentError(ConsumeError):
+    """Sending the same data again will fail the same way."""
+
+    def __init__(self, message: str, *, reason: DropReason = DropReason.REJECTED_PERMANENT) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class RetryableError(ConsumeError):
+    """The same data may be accepted later, not before `retry_after` seconds."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float = 0.0,
+        reason: RefusalReason = RefusalReason.DOWNSTREAM,
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.reason = reason

@@ -1,0 +1,1 @@
+"""Built-in extensions.  The file name is the type name in config.yaml."""

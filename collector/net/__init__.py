@@ -1,0 +1,1 @@
+"""Network edges: TLS, authentication, bounded decompression, and OTLP statuses to and from errors."""
