@@ -300,7 +300,9 @@ class _Parent(NamedTuple):
     shell: bytes
 
 
-def _runs(node: Any, path: _Path, parents: tuple[_Parent, ...] = ()) -> Iterator[tuple[tuple[_Parent, ...], list[bytes]]]:
+def _runs(
+    node: Any, path: _Path, parents: tuple[_Parent, ...] = ()
+) -> Iterator[tuple[tuple[_Parent, ...], list[bytes]]]:
     """Yield every run of sibling records, as bytes, with the way to it."""
     step, *rest = path
     if not rest:

@@ -1,0 +1,236 @@
+"""The engine's half of a component: what turns an author's one method into a `Consumer`.
+
+Counting, containing errors, admission, fanning out and routing happen here and only here, so every component is
+measured the same way and none can take the process down with it.
+
+Whoever is handed a batch keeps the books of it from that call on: it passes it on, holds it, or counts it as dropped.
+A node never raises a refusal after admission, except where there is no queue: then the backend's answer is the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from collector.api import Consumer, HasAdmission, Processor, Settings
+from collector.batch import Batch, Signal
+from collector.errors import ConsumeError, DropReason, PermanentError, RefusalReason, RetryableError
+from collector.telemetry import ACCEPTED, INCOMING, OUTGOING, Accounts, Point
+
+logger = logging.getLogger(__name__)
+
+
+class Room:
+    """Tells whoever waits that some component may have room again."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def announce(self) -> None:
+        """Wake everybody who waits; each asks again."""
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def wait(self) -> None:
+        """Return at the next announcement."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        await future
+
+
+class ReceiverNode:
+    """Where data comes in: admits, counts and hands on, all or nothing.  Implements `api.Intake`."""
+
+    def __init__(self, accounts: Accounts, routes: Mapping[Signal, Consumer]) -> None:
+        self.signals = frozenset(routes)
+        self._accounts = accounts
+        self._routes = routes
+        self._accepted: dict[tuple[Signal, str], Point] = {}
+
+    def admits(self, signal: Signal, items: int, size: int) -> RetryableError | None:
+        return self._routes[signal].admits(items, size)
+
+    async def consume(self, batch: Batch, *, transport: str = "") -> None:
+        signal, items = batch.signal, len(batch)
+        if not items:
+            return
+        route = self._routes[signal]
+        if refusal := route.admits(items, len(batch.wire)):
+            self.refused(signal, refusal.reason, transport=transport, items=items)
+            raise refusal
+        accepted = self._accepted.get((signal, transport)) or self._point(signal, transport)
+        accepted.value += items
+        await route.consume(batch)
+
+    def refused(self, signal: Signal, reason: RefusalReason, *, transport: str = "", items: int = 0) -> None:
+        self._accounts.refused(signal, reason, items, transport)
+
+    def _point(self, signal: Signal, transport: str) -> Point:
+        labels = {"receiver": self._accounts.component, "transport": transport}
+        point = self._accounts.telemetry.point(ACCEPTED[signal], **labels)
+        self._accepted[signal, transport] = point
+        return point
+
+
+class ProcessorNode:
+    """Runs a processor that returns data."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        accounts: Accounts,
+        signal: Signal,
+        processor: Processor,
+        reason: DropReason,
+        next_: Consumer,
+    ) -> None:
+        self._settings = settings
+        self._accounts = accounts
+        self._processor = processor
+        self._gate = processor if isinstance(processor, HasAdmission) else None
+        self._reason = reason
+        self._next = next_
+        labels = {"processor": accounts.component, "otel_signal": str(signal)}
+        self._incoming = accounts.telemetry.point(INCOMING, **labels)
+        self._outgoing = accounts.telemetry.point(OUTGOING, **labels)
+
+    def admits(self, items: int, size: int) -> RetryableError | None:
+        if self._gate and (refusal := self._gate.admits(items, size)):
+            return refusal
+        return self._next.admits(items, size)
+
+    async def consume(self, batch: Batch) -> None:
+        signal, incoming = batch.signal, len(batch)
+        self._incoming.value += incoming
+        try:
+            with a_bug_costs_one_batch(self._settings):
+                result = self._processor.process(batch)
+                outgoing = 0 if result is None else _checked(result, signal)
+        except ConsumeError as error:
+            reason = error.reason if isinstance(error, PermanentError) else DropReason.PLUGIN_ERROR
+            self._accounts.dropped(signal, reason, incoming)
+            return
+        self._outgoing.value += outgoing
+        if outgoing < incoming:
+            self._accounts.dropped(signal, self._reason, incoming - outgoing)
+        elif outgoing > incoming:
+            self._accounts.created(signal, outgoing - incoming)
+        if result is not None and outgoing:
+            await self._next.consume(result)
+
+
+def _checked(result: object, signal: Signal) -> int:
+    if not isinstance(result, Batch) or result.signal is not signal:
+        raise TypeError(f"process() returned {result!r} for a batch of {signal}")
+    return len(result)
+
+
+class BufferingNode:
+    """Runs a processor that holds data back."""
+
+    def __init__(self, settings: Settings, accounts: Accounts, signal: Signal, processor: Consumer) -> None:
+        self._settings = settings
+        self._accounts = accounts
+        self._processor = processor
+        labels = {"processor": accounts.component, "otel_signal": str(signal)}
+        self._incoming = accounts.telemetry.point(INCOMING, **labels)
+
+    def admits(self, items: int, size: int) -> RetryableError | None:
+        return self._processor.admits(items, size)
+
+    async def consume(self, batch: Batch) -> None:
+        signal, items = batch.signal, len(batch)
+        self._incoming.value += items
+        try:
+            with a_bug_costs_one_batch(self._settings):
+                await self._processor.consume(batch)
+        except ConsumeError:
+            self._accounts.dropped(signal, DropReason.PLUGIN_ERROR, items)
+
+
+class AfterAcceptance:
+    """What follows a component that holds data back.
+
+    The sender has had its answer, so nothing may refuse from here on: it waits until there is room.  What is lost to
+    a permanent error was counted by the node that lost it.
+    """
+
+    def __init__(self, accounts: Accounts, signal: Signal, next_: Consumer, room: Room) -> None:
+        self._accounts = accounts
+        self._next = next_
+        self._room = room
+        labels = {"processor": accounts.component, "otel_signal": str(signal)}
+        self._outgoing = accounts.telemetry.point(OUTGOING, **labels)
+
+    def admits(self, items: int, size: int) -> RetryableError | None:
+        return self._next.admits(items, size)
+
+    async def consume(self, batch: Batch) -> None:
+        items, size = len(batch), len(batch.wire)
+        if self._next.admits(items, size):
+            self._accounts.held(batch.signal, items)
+            try:
+                while self._next.admits(items, size):
+                    await self._room.wait()
+            except asyncio.CancelledError:
+                self._accounts.dropped(batch.signal, DropReason.SHUTDOWN_DEADLINE, items)
+                raise
+            finally:
+                self._accounts.held(batch.signal, -items)
+        self._outgoing.value += items
+        try:
+            await self._next.consume(batch)
+        except ConsumeError as error:
+            logger.warning("%s: %d items were not delivered: %s", self._accounts.component, items, error)
+        self._room.announce()
+
+
+class FanOut:
+    """Hands one batch to several consumers, each with its own copy."""
+
+    def __init__(self, accounts: Accounts, consumers: Sequence[Consumer]) -> None:
+        self._accounts = accounts
+        self._consumers = consumers
+
+    def admits(self, items: int, size: int) -> RetryableError | None:
+        """One full branch refuses for all, so that a retry never duplicates data on the others."""
+        for consumer in self._consumers:
+            if refusal := consumer.admits(items, size):
+                return refusal
+        return None
+
+    async def consume(self, batch: Batch) -> None:
+        *others, last = self._consumers
+        signal, items = batch.signal, len(batch)
+        self._accounts.created(signal, items * len(others))
+        self._accounts.held(signal, items * len(self._consumers))
+        shares = [*((consumer, batch.copy()) for consumer in others), (last, batch)]
+        refusals: list[ConsumeError] = []
+        for consumer, share in shares:
+            self._accounts.held(signal, -items)
+            try:
+                await consumer.consume(share)
+            except ConsumeError as refusal:  # one branch must not starve the others
+                refusals.append(refusal)
+        if refusals:
+            raise refusals[0]
+
+
+@contextmanager
+def a_bug_costs_one_batch(settings: Settings) -> Iterator[None]:
+    """Report an unforeseen exception as a permanent error.
+
+    A batch that trips a bug would trip it again after a restart: crashing would turn one bad batch into an outage.
+    """
+    try:
+        yield
+    except ConsumeError:
+        raise
+    except Exception as bug:
+        settings.logger.exception("%s: unexpected error, the batch is dropped", settings.id)
+        message = f"internal error in {settings.id}: {type(bug).__name__}"
+        raise PermanentError(message, reason=DropReason.PLUGIN_ERROR) from bug

@@ -1,0 +1,20 @@
+from collector.batch import Signal
+from collector.errors import DropReason
+from collector.telemetry import ACCEPTED, SENT, Telemetry, exposition
+
+
+def test_the_books_close_when_everything_is_named():
+    telemetry = Telemetry()
+    telemetry.point(ACCEPTED[Signal.LOGS], receiver="otlp", transport="grpc", signal="logs").add(5)
+    telemetry.point(SENT[Signal.LOGS], exporter="debug", signal="logs").add(2)
+    telemetry.component("filter").dropped(Signal.LOGS, DropReason.FILTERED, 2)
+    telemetry.component("batch").held(Signal.LOGS, 1)
+
+    assert 0 == telemetry.imbalance(Signal.LOGS)
+
+
+def test_names_in_the_text_are_the_collectors_own():
+    telemetry = Telemetry()
+    telemetry.point(ACCEPTED[Signal.TRACES], receiver='o"tlp', transport="http").add(3)
+
+    assert 'otelcol_receiver_accepted_spans{receiver="o\\"tlp",transport="http"} 3\n' in exposition(telemetry)
