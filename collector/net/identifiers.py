@@ -1,0 +1,56 @@
+"""Find spans whose ids are not ids, at little cost where all are.
+
+OTLP, trace.proto: a trace_id of other than 16 bytes, a span_id of other than 8, or one that is all zero is invalid, and
+both are required.  (For log records they are optional, and an invalid one means that there is none.)
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import Any
+
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from collector.wire.projection import VALUE, project
+
+_HEAD = 28
+_head = itemgetter(slice(0, _HEAD))
+_ZEROS = bytes(8)
+_TRACE_ID, _SPAN_ID = bytes(16), bytes(8)
+# What every known encoder writes first: field 1 with 16 bytes, then field 2 with 8 bytes
+_EXPECTED = ((0, b"\n"), (1, b"\x10"), (18, b"\x12"), (19, b"\x08"))
+_Ids = project(Span, {"trace_id": VALUE, "span_id": VALUE})
+
+
+def has_bad_ids(skeleton: Any) -> bool:
+    """Say whether some span of a traces skeleton has no valid ids."""
+    for resource in skeleton.resource_spans:
+        for scope in resource.scope_spans:
+            spans = list(scope.spans)
+            if not _all_start_well(spans) and not all(map(_is_valid, spans)):
+                return True
+    return False
+
+
+def without_bad_ids(skeleton: Any) -> tuple[Any, int]:
+    """Leave out the spans without valid ids; return the skeleton and how many are left."""
+    left = 0
+    for resource in skeleton.resource_spans:
+        for scope in resource.scope_spans:
+            scope.spans[:] = [span for span in scope.spans if _is_valid(span)]
+            left += len(scope.spans)
+    return skeleton, left
+
+
+def _all_start_well(spans: list[bytes]) -> bool:
+    """True only if all are valid; False may still mean that they are, written in another way."""
+    count = len(spans)
+    heads = b"".join(map(_head, spans))
+    if len(heads) != _HEAD * count or _ZEROS in heads:
+        return False
+    return all(heads[offset::_HEAD] == expected * count for offset, expected in _EXPECTED)
+
+
+def _is_valid(span: bytes) -> bool:
+    ids: Any = _Ids.FromString(span)
+    return len(ids.trace_id) == 16 and len(ids.span_id) == 8 and ids.trace_id != _TRACE_ID and ids.span_id != _SPAN_ID
