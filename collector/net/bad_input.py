@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class BadInput(Exception):  # noqa: N818  the words of the answer
+class BadInput(Exception):
     """A request that nobody should send again as it is."""
 
 
