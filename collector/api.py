@@ -17,7 +17,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
@@ -129,6 +129,26 @@ class Clock(Protocol):
         """Wait for `seconds`."""
 
 
+@runtime_checkable
+class ServerAuthenticator(Protocol):
+    """An extension that receivers name under `auth: {authenticator: ID}`."""
+
+    def authenticate(self, headers: Mapping[str, str]) -> None:
+        """Return if a request with these headers (lower-case names) may come in.
+
+        Raises:
+            UnauthenticatedError: it may not.  Nothing else may be raised, whatever the headers hold.
+        """
+
+
+@runtime_checkable
+class ClientAuthenticator(Protocol):
+    """An extension that exporters name under `auth: {authenticator: ID}`."""
+
+    def credentials(self) -> Mapping[str, str]:
+        """Return the headers (lower-case names) that a request has to carry.  Asked before every request."""
+
+
 class ComponentTelemetry(Protocol):
     """How a component that holds data, or drops some on purpose, keeps the books straight.
 
@@ -188,6 +208,8 @@ class Settings:
     logger: logging.Logger
     telemetry: ComponentTelemetry
     clock: Clock
+    extensions: Mapping[ComponentID, object] = field(default_factory=dict)
+    """The running extensions, for components that are told to use one of them."""
 
 
 C = TypeVar("C", bound=ComponentConfig)

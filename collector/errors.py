@@ -76,3 +76,7 @@ class RetryableError(ConsumeError):
         super().__init__(message)
         self.retry_after = retry_after
         self.reason = reason
+
+
+class UnauthenticatedError(PermanentError):
+    """The sender did not say who it is in a way that is believed: HTTP 401, gRPC UNAUTHENTICATED."""

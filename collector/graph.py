@@ -6,7 +6,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from collector.api import (
@@ -17,7 +16,6 @@ from collector.api import (
     ExporterFactory,
     HasLifespan,
     HasReadiness,
-    Host,
     ProcessorFactory,
     Settings,
 )
@@ -34,21 +32,21 @@ from collector.telemetry import Telemetry
 LoadFactory = Callable[..., Any]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Graph:
-    """Components in the order they start; they stop in the opposite order."""
+    """Components in the order they start; they stop in the opposite order.  Implements `api.Host`."""
 
-    downstream_first: list[object]
     telemetry: Telemetry
-    extensions: list[Callable[[Host], HasLifespan]] = field(default_factory=list)
-    """Built with the service they look at; they start before everything else and stop after it."""
+    components: list[object] = field(default_factory=list)
+    """Extensions first, then downstream first: a receiver never feeds something that is not there yet."""
+    is_running: bool = False
+    """Set while every component has started and none stops."""
 
     def with_lifespan(self) -> list[HasLifespan]:
-        return [component for component in self.downstream_first if isinstance(component, HasLifespan)]
+        return [component for component in self.components if isinstance(component, HasLifespan)]
 
     def is_ready(self) -> bool:
-        """Whether no component says that it is not."""
-        return all(c.is_ready() for c in self.downstream_first if isinstance(c, HasReadiness))
+        return self.is_running and all(c.is_ready() for c in self.components if isinstance(c, HasReadiness))
 
 
 def build(config: CollectorConfig, telemetry: Telemetry, clock: Clock, load: LoadFactory = load_factory) -> Graph:
@@ -69,7 +67,8 @@ class _Builder:
         self._clock = clock
         self._load = load
         self._room = Room()
-        self._started: list[object] = []
+        self._graph = Graph(telemetry)
+        self._extensions: dict[ComponentID, object] = {}
         self._exporters: dict[ComponentID, Consumer] = {}
         self._resolved: dict[tuple[Kind, ComponentID], tuple[Any, Any]] = {}
 
@@ -87,6 +86,8 @@ class _Builder:
             raise ConfigError("\n".join(mistakes))
 
     def build(self) -> Graph:
+        for id_ in self._config.service.extensions:
+            self._extension(id_)
         heads: dict[ComponentID, dict[Signal, list[Consumer]]] = defaultdict(lambda: defaultdict(list))
         for name, pipeline in self._config.service.pipelines.items():
             signal = pipeline_signal(name)
@@ -95,7 +96,7 @@ class _Builder:
                 heads[receiver][signal].append(head)
         for receiver, by_signal in heads.items():
             self._receiver(receiver, by_signal)
-        return Graph(self._started, self._telemetry, [self._extension(id_) for id_ in self._config.service.extensions])
+        return self._graph
 
     def _pipeline(self, name: str, signal: Signal, pipeline: PipelineConfig) -> Consumer:
         tail = self._fan_out(name, [self._exporter(id_) for id_ in pipeline.exporters])
@@ -107,7 +108,7 @@ class _Builder:
         factory, config = self._resolved[Kind.RECEIVER, id_]
         routes = {signal: self._fan_out(str(id_), consumers) for signal, consumers in heads.items()}
         node = ReceiverNode(self._telemetry.component(str(id_)), routes)
-        self._started.append(factory.build(config, self._settings(id_), node))
+        self._graph.components.append(factory.build(config, self._settings(id_), node))
 
     def _processor(self, id_: ComponentID, signal: Signal, next_: Consumer) -> Consumer:
         factory, config = self._resolved[Kind.PROCESSOR, id_]
@@ -115,12 +116,12 @@ class _Builder:
         match factory:
             case ProcessorFactory():
                 processor = factory.build(config, settings)
-                self._started.append(processor)
+                self._graph.components.append(processor)
                 return ProcessorNode(settings, accounts, signal, processor, factory.drop_reason, next_)
             case BufferingProcessorFactory():
                 after = AfterAcceptance(accounts, signal, next_, self._room)
                 consumer = factory.build(config, settings, after)
-                self._started.append(consumer)
+                self._graph.components.append(consumer)
                 return BufferingNode(settings, accounts, signal, consumer)
         raise ConfigError(f"processors::{id_}: its factory is a {type(factory).__name__}")
 
@@ -134,16 +135,17 @@ class _Builder:
             consumer: SendingQueue | DirectDelivery = DirectDelivery(delivery, accounts)
             if delivery_config.sending_queue.enabled:
                 consumer = SendingQueue(delivery, delivery_config.sending_queue, settings, accounts, self._room)
-            self._started += [exporter, consumer]
+            self._graph.components += [exporter, consumer]
             self._exporters[id_] = consumer
         return self._exporters[id_]
 
     def _fan_out(self, component: str, consumers: list[Consumer]) -> Consumer:
         return consumers[0] if len(consumers) == 1 else FanOut(self._telemetry.component(component), consumers)
 
-    def _extension(self, id_: ComponentID) -> Callable[[Host], HasLifespan]:
+    def _extension(self, id_: ComponentID) -> None:
         factory, config = self._resolved[Kind.EXTENSION, id_]
-        return partial(factory.build, config, self._settings(id_))
+        self._extensions[id_] = extension = factory.build(config, self._settings(id_), self._graph)
+        self._graph.components.append(extension)
 
     def _resolve(self, kind: Kind, id_: ComponentID) -> tuple[Any, Any]:
         """Return a component's factory and its checked settings; an exporter's come with those of its delivery."""
@@ -173,7 +175,13 @@ class _Builder:
 
     def _settings(self, id_: ComponentID) -> Settings:
         logger = logging.getLogger(f"collector.{id_.type}")
-        return Settings(id=id_, logger=logger, telemetry=self._telemetry.component(str(id_)), clock=self._clock)
+        return Settings(
+            id=id_,
+            logger=logger,
+            telemetry=self._telemetry.component(str(id_)),
+            clock=self._clock,
+            extensions=self._extensions,
+        )
 
 
 _DELIVERY_KEYS = frozenset(DeliveryConfig.model_fields)

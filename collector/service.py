@@ -9,16 +9,11 @@ from collector.graph import Graph
 
 
 class Service:
-    """One running graph; implements `api.Host`."""
+    """One running graph."""
 
     def __init__(self, graph: Graph, *, drain_timeout: float) -> None:
         self._graph = graph
         self._drain_timeout = drain_timeout
-        self._running = False
-        self._extensions = [build(self) for build in graph.extensions]
-
-    def is_ready(self) -> bool:
-        return self._running and self._graph.is_ready()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Start every component, wait for `stop`, and leave nothing undelivered.
@@ -32,13 +27,11 @@ class Service:
         """
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(None) as deadline, AsyncExitStack() as stack:
-            for extension in self._extensions:
-                await stack.enter_async_context(extension.lifespan())
             for component in self._graph.with_lifespan():
                 await stack.enter_async_context(component.lifespan())
-            self._running = True
+            self._graph.is_running = True
             try:
                 await stop.wait()
             finally:
-                self._running = False
+                self._graph.is_running = False
                 deadline.reschedule(loop.time() + self._drain_timeout)
