@@ -52,6 +52,10 @@ def files(authority, write):
     return issue
 
 
+def remove(path):
+    Path(path).unlink()
+
+
 @asynccontextmanager
 async def echo(context):
     async def answer(reader, writer):
@@ -211,7 +215,7 @@ async def test_a_bad_reload_leaves_the_former_certificate_in_use(authority, file
         first = await ask(port, client)
         match damage:
             case "gone":
-                Path(its["key_file"]).unlink()
+                remove(its["key_file"])
             case "garbage":
                 write("cert", trustme.Blob(b"garbage"))
             case _:
