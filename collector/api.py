@@ -250,7 +250,10 @@ class BufferingProcessorFactory(Generic[C]):
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectorFactory(Generic[C]):
-    """Ends pipelines of one signal and feeds pipelines of another or the same."""
+    """Ends pipelines of one signal and feeds pipelines of another or the same.
+
+    Built once for each signal it is given, with what comes next by the signals it makes of that.
+    """
 
     config: type[C]
     build: Callable[[C, Settings, Mapping[Signal, Consumer]], Consumer]

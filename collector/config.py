@@ -7,21 +7,20 @@ Every mistake is found before anything starts, and has one line with the file, t
 
 from __future__ import annotations
 
-import difflib
 import enum
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from collector.api import ComponentID
 from collector.batch import Signal
 from collector.config_types import Duration
 from collector.environment import Substitution
 from collector.errors import ConfigError
+from collector.mistakes import Mistake, check, validate
 from collector.yaml_tree import Node, load, merge
 
 M = TypeVar("M", bound=BaseModel)
@@ -36,6 +35,18 @@ _Section = Annotated[
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+def _is_a_pipeline(name: str) -> str:
+    signal, slash, rest = name.partition("/")
+    if signal not in list(Signal) or (slash and not rest):
+        raise ValueError(f"must be a signal or signal/name, with one of the signals {', '.join(Signal)}")
+    return name
+
+
+def pipeline_signal(pipeline: str) -> Signal:
+    """`traces/primary` carries traces."""
+    return Signal(pipeline.partition("/")[0])
 
 
 class PipelineConfig(_Model):
@@ -92,7 +103,9 @@ class TelemetryConfig(_Model):
 
 
 class ServiceConfig(_Model):
-    pipelines: dict[str, PipelineConfig] = Field(description="The ways that data takes, by signal or signal/name.")
+    pipelines: dict[Annotated[str, AfterValidator(_is_a_pipeline)], PipelineConfig] = Field(
+        default={}, description="The ways that data takes, by signal or signal/name."
+    )
     extensions: list[_ID] = Field(default=[], description="What runs beside the pipelines.")
     telemetry: TelemetryConfig = Field(default=TelemetryConfig(), description="What the collector tells of itself.")
     drain_timeout: Duration = Field(default=30.0, description="How long stopping may take to deliver what is held.")
@@ -111,7 +124,10 @@ class CollectorConfig(_Model):
     exporters: _Section = Field(default={}, description="Components that send data on.")
     connectors: _Section = Field(default={}, description="Components that end one pipeline and start another.")
     extensions: _Section = Field(default={}, description="Components beside the pipelines.")
-    service: ServiceConfig = Field(description="Which components run, and how they are connected.")
+    service: ServiceConfig = Field(
+        default=ServiceConfig(), description="Which components run, and how they are connected."
+    )
+    _mistakes: list[str] = PrivateAttr(default_factory=list)
     _origin: Origin = PrivateAttr(default_factory=lambda: Origin(Node({}, ""), Path()))
 
     @classmethod
@@ -127,21 +143,27 @@ class CollectorConfig(_Model):
     def from_tree(cls, tree: Node, directory: Path, environ: Mapping[str, str]) -> Self:
         """Substitute, check everything but the components' own settings, and remember the places.
 
+        Parts with mistakes are left out and the mistakes kept, so that all of them are reported at once.
+
         Raises:
-            ConfigError: one line for each mistake.
+            ConfigError: there is nothing to check.
         """
         if not tree.value:
             raise ConfigError("empty configuration file")
         substitution = Substitution(environ, directory)
         tree = substitution.expand(tree)
-        if substitution.mistakes:
-            raise ConfigError("\n".join(substitution.mistakes))
-        config = validate(cls, tree, tree, ()).model_copy()
+        config, mistakes = check(cls, tree, tree, ())
+        if config is None:
+            config = validate(cls, _without(tree, mistakes), tree, ())
+        config = config.model_copy()
         config._origin = Origin(tree, directory)  # noqa: SLF001  its own class
-        mistakes = [f"{locate(tree, path)}: {'::'.join(path)}: {text}" for path, text in _cross_check(config)]
-        if mistakes:
-            raise ConfigError("\n".join(mistakes))
+        config.mistakes.extend([*substitution.mistakes, *map(str, mistakes)])
         return config
+
+    @property
+    def mistakes(self) -> list[str]:
+        """What is wrong beside the components' own settings, which the graph's builder adds to."""
+        return self._mistakes
 
     @property
     def base_directory(self) -> Path:
@@ -160,9 +182,14 @@ class CollectorConfig(_Model):
             body = {key: inner for key, inner in body.items() if key in set(keys)}
         return validate(model, Node(body, node.where), self._origin.tree, where)
 
-    def locate(self, path: Sequence[str | int]) -> str:
-        """Return `file:line` of a value, or of the innermost parent that is there."""
-        return locate(self._origin.tree, path)
+    def mistake(self, path: Sequence[str | int], text: str) -> Mistake:
+        """Say that something is wrong at `path`."""
+        return Mistake(tuple(path), self._origin.tree.at(path)[0].where, text)
+
+    def ids_in(self, section: str) -> set[ComponentID]:
+        """Return what a section names, including what was left out for its mistakes."""
+        body = self._origin.tree.at((section,))[0].value
+        return {id_ for name in body if (id_ := _id_or_none(name))} if isinstance(body, dict) else set()
 
 
 def load_config(
@@ -187,34 +214,11 @@ def load_config(
     return CollectorConfig.from_tree(tree, directory, os.environ if environ is None else environ)
 
 
-def validate(model: type[M], node: Node, tree: Node, where: tuple[str | int, ...]) -> M:
-    """Turn pydantic's report into one line per mistake, each with its place and full path.
-
-    Raises:
-        ConfigError.
-    """
-    data = node.plain()
-    for _ in range(100):
-        try:
-            return model.model_validate(data)
-        except ValidationError as error:
-            if not _give_text_to_fields_that_want_it(error, node, data):
-                lines = [_line(model, e, tree, where) for e in error.errors(include_url=False)]
-                raise ConfigError("\n".join(lines)) from None
-    raise ConfigError(f"{node.where}: {'::'.join(map(str, where))}: cannot be read")
-
-
-def locate(tree: Node, path: Sequence[str | int]) -> str:
-    return tree.at(path)[0].where
-
-
-def pipeline_signal(pipeline: str) -> Signal:
-    """`traces/primary` carries traces.
-
-    Raises:
-        ValueError: it carries nothing.
-    """
-    return Signal(pipeline.partition("/")[0])
+def _id_or_none(text: str) -> ComponentID | None:
+    try:
+        return ComponentID.parse(text)
+    except ValueError:
+        return None
 
 
 def _path(source: str) -> str:
@@ -242,86 +246,21 @@ def _nested(keys: Sequence[str], node: Node) -> Node:
     return node
 
 
-def _give_text_to_fields_that_want_it(error: ValidationError, node: Node, data: Any) -> bool:
-    """Put the original text of a substitution where it was read as a number but text is wanted."""
-    changed = False
-    for mistake in error.errors(include_url=False):
-        found, taken = node.at(mistake["loc"])
-        if mistake["type"] != "string_type" or not found.text or taken < len(mistake["loc"]):
-            continue
-        *parents, last = mistake["loc"]
-        inner = data
-        for step in parents:
-            inner = inner[step]
-        if inner[last] != found.text:
-            inner[last] = found.text
-            changed = True
-    return changed
+def _without(tree: Node, mistakes: Iterable[Mistake]) -> Node:
+    """Leave out the smallest parts of a configuration that the rest can be checked without."""
+    dropped = {mistake.path[: _DEPTHS.get(mistake.path[:2], _DEPTHS.get(mistake.path[:1], 1))] for mistake in mistakes}
+    return _pruned(tree, (), dropped)
 
 
-def _line(model: type[BaseModel], mistake: Any, tree: Node, where: tuple[str | int, ...]) -> str:
-    loc = tuple(step for step in mistake["loc"] if step != "[key]")
-    node, taken = tree.at((*where, *loc))
-    path = (*where, *loc)
-    known = path[: max(taken, len(where))]
-    if mistake["type"] in {"missing", "extra_forbidden"}:
-        known = path
-    message = mistake["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    if mistake["type"] == "extra_forbidden":
-        message = f"unknown key{_suggestion(str(loc[-1]), _keys(model, loc[:-1]))}"
-    elif mistake["msg"].startswith("Input should be "):
-        message = f"must be {message}"
-    elif mistake["type"] == "missing":
-        message = "is required"
-    prefix = f"{node.where}: " if node.where else ""
-    return f"{prefix}{'::'.join(map(str, known))}: {message}" if known else f"{prefix}{message}"
+_DEPTHS: dict[tuple[str | int, ...], int] = {
+    **{(section,): 2 for section in ("receivers", "processors", "exporters", "connectors", "extensions", "service")},
+    ("service", "pipelines"): 3,
+}
+"""How many steps of a mistake's path name what has to go; one step for the others."""
 
 
-def _keys(model: Any, loc: Sequence[str | int]) -> list[str]:
-    for step in loc:
-        field = getattr(model, "model_fields", {}).get(step)
-        inner = field.annotation if field else None
-        candidates = [inner, *getattr(inner, "__args__", ())]
-        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
-    return list(getattr(model, "model_fields", {}))
-
-
-def _suggestion(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, 1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-_Mistake = tuple[tuple[str, ...], str]
-
-
-def _cross_check(config: CollectorConfig) -> list[_Mistake]:
-    mistakes: list[_Mistake] = []
-    if not config.service.pipelines:
-        mistakes.append((("service", "pipelines"), "at least one pipeline is needed"))
-    for name, pipeline in config.service.pipelines.items():
-        mistakes += _check_pipeline(config, name, pipeline)
-    for id_ in config.service.extensions:
-        if id_ not in config.extensions:
-            mistakes.append((("service", "extensions"), f'references extension "{id_}" which is not configured'))
-    for id_ in config.connectors:
-        for section in ("receivers", "exporters"):
-            if id_ in getattr(config, section):
-                text = f"is the name of one of the {section} too; rename it to {id_}/connector"
-                mistakes.append((("connectors", str(id_)), text))
-    return mistakes
-
-
-def _check_pipeline(config: CollectorConfig, name: str, pipeline: PipelineConfig) -> list[_Mistake]:
-    where = ("service", "pipelines", name)
-    mistakes: list[_Mistake] = []
-    if name.partition("/")[0] not in list(Signal):
-        mistakes.append((where, f"{name.partition('/')[0]!r} is not a signal: {', '.join(Signal)}"))
-    for kind in ("receiver", "processor", "exporter"):
-        section = getattr(config, f"{kind}s")
-        known = {*section, *(config.connectors if kind != "processor" else ())}
-        unknown = [id_ for id_ in getattr(pipeline, f"{kind}s") if id_ not in known]
-        mistakes += [(where, f'references {kind} "{id_}" which is not configured') for id_ in unknown]
-    for id_, times in Counter(pipeline.processors).items():
-        if times > 1:
-            mistakes.append((where, f'references processor "{id_}" {times} times'))
-    return mistakes
+def _pruned(node: Node, path: tuple[str | int, ...], dropped: set[tuple[str | int, ...]]) -> Node:
+    if not isinstance(node.value, dict):
+        return node
+    kept = {key: inner for key, inner in node.value.items() if (*path, key) not in dropped}
+    return Node({key: _pruned(inner, (*path, key), dropped) for key, inner in kept.items()}, node.where)

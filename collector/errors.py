@@ -6,6 +6,9 @@ There are two questions a caller can act on: is the configuration wrong, and wou
 from __future__ import annotations
 
 import enum
+import re
+from collections.abc import Iterable
+from typing import Self
 
 
 class DropReason(enum.StrEnum):
@@ -49,6 +52,23 @@ class ConfigError(Exception):
 
     `str()` is one line per mistake, each with the file, the line and the full path where they are known.
     """
+
+    @classmethod
+    def of(cls, mistakes: Iterable[object]) -> Self:
+        """Make one error of many, in the order of their places."""
+        return cls("\n".join(sorted({line for mistake in mistakes for line in str(mistake).splitlines()}, key=_place)))
+
+
+_PLACE = re.compile(r"(.*?):(\d+): ")
+
+
+def _place(mistake: str) -> tuple[str, int, str]:
+    place = _PLACE.match(mistake)
+    return (place[1], int(place[2]), mistake) if place else ("\x7f", 0, mistake)
+
+
+class StartError(Exception):
+    """A component could not start: its port is taken, its file cannot be opened.  `str()` says which and why."""
 
 
 class ConsumeError(Exception):

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from collector.api import Consumer, HasAdmission, Processor, Settings
 from collector.batch import Batch, Signal
 from collector.errors import ConsumeError, DropReason, PermanentError, RefusalReason, RetryableError
-from collector.telemetry import ACCEPTED, INCOMING, OUTGOING, Accounts, Point
+from collector.telemetry import ACCEPTED, CONSUMED, INCOMING, OUTGOING, Accounts, Point
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +152,33 @@ class BufferingNode:
             self._accounts.dropped(signal, DropReason.PLUGIN_ERROR, items)
 
 
+class ConnectorNode:
+    """Ends a pipeline: hands to a connector, which feeds others.
+
+    What a connector passes on, drops or makes it counts itself, as whoever holds data does.
+    """
+
+    def __init__(self, settings: Settings, accounts: Accounts, signal: Signal, connector: Consumer) -> None:
+        self._settings = settings
+        self._accounts = accounts
+        self._connector = connector
+        self._incoming = accounts.telemetry.point(CONSUMED, connector=accounts.component, otel_signal=str(signal))
+
+    def admits(self, items: int, size: int) -> RetryableError | None:
+        return self._connector.admits(items, size)
+
+    async def consume(self, batch: Batch) -> None:
+        signal, items = batch.signal, len(batch)
+        self._incoming.value += items
+        try:
+            await self._connector.consume(batch)
+        except ConsumeError:  # of what comes next, which counted it
+            raise
+        except Exception as bug:
+            self._accounts.dropped(signal, DropReason.PLUGIN_ERROR, items)
+            raise _report(bug, self._settings) from bug
+
+
 class AfterAcceptance:
     """What follows a component that holds data back.
 
@@ -231,6 +258,9 @@ def a_bug_costs_one_batch(settings: Settings) -> Iterator[None]:
     except ConsumeError:
         raise
     except Exception as bug:
-        settings.logger.exception("%s: unexpected error, the batch is dropped", settings.id)
-        message = f"internal error in {settings.id}: {type(bug).__name__}"
-        raise PermanentError(message, reason=DropReason.PLUGIN_ERROR) from bug
+        raise _report(bug, settings) from bug
+
+
+def _report(bug: Exception, settings: Settings) -> PermanentError:
+    settings.logger.error("%s: unexpected error, the batch is dropped", settings.id, exc_info=bug)
+    return PermanentError(f"internal error in {settings.id}: {type(bug).__name__}", reason=DropReason.PLUGIN_ERROR)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from collector.api import HasLifespan
+from collector.errors import StartError
 from collector.graph import Graph
 
 
@@ -14,24 +17,41 @@ class Service:
     def __init__(self, graph: Graph, *, drain_timeout: float) -> None:
         self._graph = graph
         self._drain_timeout = drain_timeout
+        self._deadline = asyncio.Timeout(None)
+        self._is_draining = False
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, started: Callable[[], None] = lambda: None) -> None:
         """Start every component, wait for `stop`, and leave nothing undelivered.
 
         Components start downstream first, so a receiver never feeds something that is not there yet.  The stack
         unwinds in the opposite order: receivers stop accepting, processors flush, exporters empty their queues.
 
         Raises:
+            StartError: a component could not start; those that had were stopped.
             TimeoutError: draining took longer than the drain timeout; what was left is counted as dropped.
             ExceptionGroup: a task of a component died; everything was stopped in order.
         """
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(None) as deadline, AsyncExitStack() as stack:
-            for component in self._graph.with_lifespan():
-                await stack.enter_async_context(component.lifespan())
+        async with self._deadline, AsyncExitStack() as stack:
+            await self._start(stack)
             self._graph.is_running = True
+            started()
             try:
                 await stop.wait()
             finally:
                 self._graph.is_running = False
-                deadline.reschedule(loop.time() + self._drain_timeout)
+                self._is_draining = True
+                self._deadline.reschedule(asyncio.get_running_loop().time() + self._drain_timeout)
+
+    def stop_now(self) -> None:
+        """End a drain at once, as if its time were over; what is left is counted as dropped."""
+        if self._is_draining:
+            self._deadline.reschedule(asyncio.get_running_loop().time())
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        for id_, component in self._graph.components:
+            if not isinstance(component, HasLifespan):
+                continue
+            try:
+                await stack.enter_async_context(component.lifespan())
+            except OSError as error:
+                raise StartError(f"{id_} cannot start: {error}") from error

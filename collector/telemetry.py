@@ -34,6 +34,7 @@ SEND_FAILED = _per_signal("otelcol_exporter_send_failed_{}", "Number of {} in at
 ENQUEUE_FAILED = _per_signal("otelcol_exporter_enqueue_failed_{}", "Number of {} that a full sending queue refused.")
 INCOMING = Metric("otelcol_processor_incoming_items", "Number of items handed to a processor.")
 OUTGOING = Metric("otelcol_processor_outgoing_items", "Number of items that a processor passed on.")
+CONSUMED = Metric("otelcol_connector_consumed_items", "Number of items handed to a connector.")
 QUEUE_SIZE = Metric("otelcol_exporter_queue_size", "What waits in the sending queue, in units of its sizer.", "gauge")
 QUEUE_CAPACITY = Metric("otelcol_exporter_queue_capacity", "How much the sending queue takes.", "gauge")
 RETRIES = Metric("pyotelcol_exporter_retries_total", "Number of attempts after the first.")

@@ -1,0 +1,1 @@
+"""Built-in connectors.  The file name is the type name in config.yaml."""
