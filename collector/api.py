@@ -130,6 +130,17 @@ class Clock(Protocol):
 
 
 @runtime_checkable
+class HasEndpoints(Protocol):
+    """Opt-in: a component that listens where a user may want to send something."""
+
+    def endpoints(self) -> Mapping[str, str]:
+        """Return what is spoken and where, such as `OTLP over gRPC` at `http://localhost:4317`.
+
+        Asked once the component runs, so that a port that the system chose is known.
+        """
+
+
+@runtime_checkable
 class ServerAuthenticator(Protocol):
     """An extension that receivers name under `auth: {authenticator: ID}`."""
 

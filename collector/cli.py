@@ -3,61 +3,101 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import logging
-import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from collector.clock import SystemClock
 from collector.config import CollectorConfig, load_config
 from collector.errors import ConfigError
-from collector.graph import build
-from collector.service import Service
-from collector.telemetry import Telemetry
+from collector.process import EXIT_CONFIG, EXIT_OK, run
 
-EXIT_OK, EXIT_FAILED, EXIT_CONFIG, EXIT_DRAIN = 0, 1, 2, 3
+_EPILOG = """\
+commands:
+  run            start the collector (the default)
+  validate       check the configuration and build everything it uses, but start nothing
+  print-config   write the configuration with all defaults filled in and secrets left out
+  components     list every component there is; with --json for programs
+  schema         write a JSON Schema of the whole configuration, for editors
+
+exit codes:
+  0  fine; stopped as told, with everything delivered
+  1  a component could not start, or died
+  2  the configuration or the command line is wrong; nothing was started
+  3  stopped as told, but not everything could be delivered within service::drain_timeout
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is 0 fine, 1 a component died, 2 bad configuration, 3 not drained in time."""
-    options = _parser().parse_args(arguments)
+    """Run the command and return its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
     try:
-        config = load_config(options.config, options.set)
-        if options.command == "validate":
-            build(config, Telemetry(), SystemClock())
+        if options.command in _WITHOUT_CONFIG:
+            print(_WITHOUT_CONFIG[options.command](options.json))  # noqa: T201  this is what the command is for
             return EXIT_OK
-        return _run(config)
+        if not options.config:
+            parser.error("--config is required")
+        return _WITH_CONFIG[options.command](load_config(options.config, options.set))
     except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201  this is what the command prints
+        print(error, file=sys.stderr)  # noqa: T201
         return EXIT_CONFIG
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="pyotelcol", description="An OpenTelemetry Collector in Python.")
-    parser.add_argument("command", nargs="?", choices=["run", "validate"], default="run")
-    parser.add_argument("--config", action="append", required=True, metavar="FILE", help="may be repeated: later wins")
-    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="overrides one value")
+    parser = argparse.ArgumentParser(
+        prog="pyotelcol",
+        description="An OpenTelemetry Collector that is programmed in Python.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = [*_WITH_CONFIG, *_WITHOUT_CONFIG]
+    parser.add_argument("command", nargs="?", choices=commands, default="run", metavar="command")
+    parser.add_argument("--config", action="append", metavar="FILE", help="may be repeated: later ones win, key by key")
+    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override one value")
+    parser.add_argument("--json", action="store_true", help="with components: write JSON")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     return parser
 
 
-def _run(config: CollectorConfig) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    import uvloop  # noqa: PLC0415  validate does without
+class _Version(argparse.Action):
+    """Looks the version up only when asked for it."""
 
-    try:
-        uvloop.run(_serve(config))
-    except TimeoutError:
-        return EXIT_DRAIN
-    except ExceptionGroup:
-        logging.getLogger(__name__).exception("a component died")
-        return EXIT_FAILED
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        parser.exit(message=f"pyotelcol {version('pyotelcol')}\n")
+
+
+def _validate(config: CollectorConfig) -> int:
+    from collector.clock import SystemClock  # noqa: PLC0415
+    from collector.graph import build  # noqa: PLC0415
+    from collector.telemetry import Telemetry  # noqa: PLC0415
+
+    build(config, Telemetry(), SystemClock())
     return EXIT_OK
 
 
-async def _serve(config: CollectorConfig) -> None:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    service = Service(build(config, Telemetry(), SystemClock()), drain_timeout=config.service.drain_timeout)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await service.run(stop)
+def _print_config(config: CollectorConfig) -> int:
+    from collector.effective_config import effective  # noqa: PLC0415  what one command needs costs the others nothing
+
+    print(effective(config), end="")  # noqa: T201
+    return EXIT_OK
+
+
+def _components(json: bool) -> str:
+    from collector.catalogue import as_json, as_table, catalogue  # noqa: PLC0415
+
+    return as_json(catalogue()) if json else as_table(catalogue())
+
+
+def _schema(json: bool) -> str:
+    from collector.schema import config_schema  # noqa: PLC0415
+
+    return config_schema()
+
+
+_WITH_CONFIG: dict[str, Callable[[CollectorConfig], int]] = {
+    "run": run,
+    "validate": _validate,
+    "print-config": _print_config,
+}
+_WITHOUT_CONFIG: dict[str, Callable[[bool], str]] = {"components": _components, "schema": _schema}

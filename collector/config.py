@@ -13,7 +13,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    WithJsonSchema,
+    model_validator,
+)
 
 from collector.api import ComponentID
 from collector.batch import Signal
@@ -25,7 +35,12 @@ from collector.yaml_tree import Node, load, merge
 
 M = TypeVar("M", bound=BaseModel)
 
-_ID = Annotated[ComponentID, BeforeValidator(lambda v: ComponentID.parse(v) if isinstance(v, str) else v)]
+_ID = Annotated[
+    ComponentID,
+    BeforeValidator(lambda v: ComponentID.parse(v) if isinstance(v, str) else v),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "description": "type or type/name of a component"}),
+]
 _Section = Annotated[
     dict[_ID, dict[str, Any]],
     BeforeValidator(lambda v: {} if v is None else v),

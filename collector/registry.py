@@ -60,8 +60,13 @@ def load_factory(kind: Kind, type_: str, *, plugin: Path | None = None) -> Any:
         return _from_entry_point(installed[type_])
     if type_ in (aliases := _aliases(kind)):
         return aliases[type_]
-    known = ", ".join(sorted({*builtin, *installed})) or "none"
+    known = ", ".join(known_types(kind)) or "none"
     raise ConfigError(f"unknown type {type_!r}; known types: {known}")
+
+
+def known_types(kind: Kind) -> list[str]:
+    """Return the names of all types of a kind, built in and installed, in order."""
+    return sorted({*builtin_types(kind), *_installed(kind)})
 
 
 @cache

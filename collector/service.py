@@ -54,4 +54,4 @@ class Service:
             try:
                 await stack.enter_async_context(component.lifespan())
             except OSError as error:
-                raise StartError(f"{id_} cannot start: {error}") from error
+                raise StartError(f"{id_} cannot start: {error.strerror or error}") from error

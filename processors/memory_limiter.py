@@ -7,8 +7,6 @@ request's body is read, so that refusing costs nothing.
 from __future__ import annotations
 
 import gc
-import os
-from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -17,11 +15,9 @@ from collector.api import ComponentConfig, ProcessorFactory, Settings
 from collector.batch import Batch
 from collector.config_types import Duration
 from collector.errors import RefusalReason, RetryableError
+from collector.memory import available_bytes, resident_bytes
 
 MIB = 1 << 20
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_STATM = "/proc/self/statm"
 
 
 class MemoryLimiterConfig(ComponentConfig):
@@ -106,21 +102,6 @@ def limits(config: MemoryLimiterConfig) -> tuple[int, int]:
     total = available_bytes()
     hard = total * config.limit_percentage // 100
     return hard, hard - (total * config.spike_limit_percentage // 100 or hard // 5)
-
-
-def resident_bytes() -> int:
-    """Return this process's resident memory."""
-    return int(Path(_STATM).read_text().split()[1]) * _PAGE
-
-
-def available_bytes() -> int:
-    """Return how much memory this process may use: the machine's, or less where a cgroup says so."""
-    total = os.sysconf("SC_PHYS_PAGES") * _PAGE
-    for path in map(Path, _CGROUP_LIMITS):
-        text = path.read_text().strip() if path.exists() else ""
-        if text.isdecimal():
-            total = min(total, int(text))
-    return total
 
 
 factory = ProcessorFactory(config=MemoryLimiterConfig, build=MemoryLimiter, example="limit_mib: 4000")

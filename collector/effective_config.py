@@ -1,0 +1,34 @@
+"""The configuration as the collector understands it: every default filled in, and secrets left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from collector.config import CollectorConfig
+from collector.registry import Kind
+from collector.resolution import PLUGIN, resolve
+
+
+def effective(config: CollectorConfig) -> str:
+    """Write a configuration as YAML, with the keys in the order of the documentation.
+
+    Raises:
+        ConfigError: one line for each mistake.
+    """
+    sections: dict[str, Any] = {}
+    for (kind, id_), component in resolve(config).items():
+        written = getattr(config, kind)[id_]
+        body = {PLUGIN: written[PLUGIN]} if PLUGIN in written else {}
+        for model in filter(None, (component.config, component.delivery)):
+            body |= _plain(model)
+        sections.setdefault(kind, {})[str(id_)] = body
+    ordered = {str(kind): sections[kind] for kind in Kind if kind in sections}
+    return yaml.safe_dump({**ordered, "service": _plain(config.service)}, sort_keys=False, allow_unicode=True)
+
+
+def _plain(model: BaseModel) -> dict[str, Any]:
+    """Return a model as YAML can hold it; pydantic writes secrets as asterisks."""
+    return model.model_dump(mode="json", by_alias=True)

@@ -1,0 +1,126 @@
+"""One process that runs one service: its log, signals and metrics page, and what it says at its start and end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from typing import Any
+
+from collector.api import HasEndpoints
+from collector.batch import Signal
+from collector.clock import SystemClock
+from collector.config import CollectorConfig, Level, MetricsTelemetryConfig
+from collector.errors import StartError
+from collector.graph import Graph, build
+from collector.logs import configure
+from collector.memory import resident_bytes
+from collector.service import Service
+from collector.telemetry import ACCEPTED, DROPPED, HELD, RSS, SENT, Telemetry
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+"""A component could not start, or died."""
+EXIT_CONFIG = 2
+"""The configuration or the command line is wrong; nothing was started."""
+EXIT_NOT_DRAINED = 3
+"""Stopped as told, but not everything that was held could be delivered in time; it is counted as dropped."""
+
+logger = logging.getLogger(__name__)
+
+
+def run(config: CollectorConfig) -> int:
+    """Build and run the service until a signal ends it; return the exit code.
+
+    Raises:
+        ConfigError: one line for each mistake; nothing was started.
+    """
+    configure(config.service.telemetry.logs)
+    telemetry = Telemetry()
+    telemetry.read(RSS, resident_bytes)
+    graph = build(config, telemetry, SystemClock())
+    try:
+        _loop(_serve(config, graph))
+    except StartError as error:
+        logger.error("%s", error)
+        return EXIT_FAILED
+    except TimeoutError:
+        logger.error("stopped before everything was delivered: %s", _books(telemetry))
+        return EXIT_NOT_DRAINED
+    except BaseExceptionGroup:
+        logger.exception("a component died")
+        return EXIT_FAILED
+    logger.info("stopped: %s", _books(telemetry))
+    return EXIT_OK
+
+
+def _loop(main: Coroutine[Any, Any, None]) -> None:
+    if sys.platform == "win32":
+        asyncio.run(main)
+        return
+    import uvloop  # noqa: PLC0415  there is none for Windows
+
+    uvloop.run(main)
+
+
+async def _serve(config: CollectorConfig, graph: Graph) -> None:
+    stop = asyncio.Event()
+    service = Service(graph, drain_timeout=config.service.drain_timeout)
+    _listen_to_signals(stop, service, config.service.drain_timeout)
+    async with AsyncExitStack() as stack:
+        await _serve_metrics(stack, graph.telemetry, config.service.telemetry.metrics)
+        await service.run(stop, started=lambda: _welcome(graph))
+
+
+async def _serve_metrics(stack: AsyncExitStack, telemetry: Telemetry, config: MetricsTelemetryConfig) -> None:
+    if config.level is Level.NONE:
+        return
+    from collector.metrics_server import serve_metrics  # noqa: PLC0415  aiohttp is for who needs it
+
+    host, _, port = config.address.rpartition(":")
+    try:
+        await stack.enter_async_context(serve_metrics(telemetry, host, int(port)))
+    except OSError as error:
+        raise StartError(f"service::telemetry::metrics::address: {error.strerror or error}") from error
+
+
+def _listen_to_signals(stop: asyncio.Event, service: Service, drain_timeout: float) -> None:
+    """The first signal drains, the second ends the drain, the third finds the system's own answer."""
+    loop = asyncio.get_running_loop()
+
+    def received(number: signal.Signals) -> None:
+        if not stop.is_set():
+            logger.info("%s: draining for at most %g s; once more stops at once", number.name, drain_timeout)
+            stop.set()
+            return
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(each)
+        service.stop_now()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, received, number)
+
+
+def _welcome(graph: Graph) -> None:
+    first = ""
+    for id_, component in graph.components:
+        for what, where in component.endpoints().items() if isinstance(component, HasEndpoints) else ():
+            logger.info("%s: %s at %s", id_, what, where)
+            first = first or (where if where.startswith("http") else "")
+    hint = f"; point an SDK here with OTEL_EXPORTER_OTLP_ENDPOINT={first}" if first else ""
+    logger.info("pyotelcol %s is ready%s", version("pyotelcol"), hint)
+
+
+def _books(telemetry: Telemetry) -> str:
+    """Say what became of everything that was accepted, by signal."""
+    lines = []
+    for each in Signal:
+        if accepted := telemetry.total(ACCEPTED[each]):
+            sent, held = telemetry.total(SENT[each]), telemetry.total(HELD, signal=each)
+            dropped = telemetry.total(DROPPED, signal=each)
+            lines.append(f"{each}: {accepted:g} accepted, {sent:g} sent, {dropped:g} dropped, {held:g} held")
+    return "; ".join(lines) or "nothing was accepted"
