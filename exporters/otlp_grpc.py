@@ -14,7 +14,7 @@ from pydantic import Field
 from collector.api import ComponentConfig, ExporterFactory, Settings
 from collector.batch import ALL_SIGNALS, SHAPES, Batch
 from collector.net.otlp_status import error_from_grpc
-from collector.net.partial_success import rejected_items
+from collector.net.partial_success import read_answer
 
 
 class Compression(enum.StrEnum):
@@ -55,7 +55,7 @@ class OtlpGrpcExporter:
             answer = await self._calls[batch.signal](batch.wire)
         except grpc.aio.AioRpcError as error:
             raise error_from_grpc(error.code().value[0], error.details() or "", error.trailing_metadata()) from error
-        return rejected_items(batch.signal, answer)
+        return read_answer(batch.signal, answer).rejected
 
 
 factory = ExporterFactory(

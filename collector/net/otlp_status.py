@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from google.rpc.status_pb2 import Status
 from collector.errors import ConsumeError, PermanentError, RetryableError
 
 DETAILS = "grpc-status-details-bin"
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 3, 8, 12, 13, 14, 16
 
@@ -65,49 +67,71 @@ def error_from_grpc(code: int, message: str, trailers: Iterable[tuple[str, Any]]
 
 
 def error_from_http(status: int, headers: Mapping[str, str], body: bytes) -> ConsumeError | None:
-    """Read an HTTP answer the way the OTLP specification tells clients to; None for success."""
+    """Read an HTTP answer the way the OTLP specification tells clients to; None for success.
+
+    Args:
+        status: the status code.
+        headers: looked up by the names of RFC 9110, so let them ignore case.
+        body: as much of it as was read, not compressed.
+    """
     if 200 <= status < 300:
         return None
-    text = readable(f"HTTP {status}: {_message(headers, body)}")
+    text = f"HTTP {status}: {_message(headers, body)}".removesuffix(": ")
+    if 300 <= status < 400:
+        text += f" (redirects are not followed; the server points to {headers.get('Location', 'nowhere')})"
     if status in _RETRYABLE_HTTP:
-        return RetryableError(text, retry_after=retry_after_seconds(headers.get("Retry-After", "")))
-    return PermanentError(text)
+        return RetryableError(readable(text), retry_after=retry_after_seconds(headers.get("Retry-After", "")))
+    return PermanentError(readable(text))
 
 
-def retry_after_seconds(value: str) -> float:
-    """RFC 9110, 10.2.3: seconds or a date; 0 for what is neither, in the past, or beyond belief."""
+def retry_after_seconds(value: str, now: float | None = None) -> float:
+    """RFC 9110, 10.2.3: seconds or a date; 0 for what is neither or in the past, and never more than a day.
+
+    Args:
+        value: the header.
+        now: seconds since the Unix epoch, which a date is compared with.
+    """
     value = value.strip()
-    if value.isascii() and value.isdecimal() and len(value) < 10:
+    if value.isascii() and value.isdecimal():
         return min(float(value), LONGEST_RETRY_AFTER)
     try:
-        seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        date = parsedate_to_datetime(value)
     except (ValueError, TypeError, OverflowError):
         return 0.0
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    seconds = date.timestamp() - (time.time() if now is None else now)
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
 
 
 def _retry_delay(trailers: Iterable[tuple[str, Any]]) -> float | None:
+    """Return what RetryInfo asks for; None where there is none, or none that can be read."""
     info = RetryInfo()
     for key, value in trailers:
-        if key == DETAILS:
-            try:
-                details = Status.FromString(value).details
-                if any(detail.Unpack(info) for detail in details):
-                    delay = float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
-                    return min(max(delay, 0.0), LONGEST_RETRY_AFTER)
-            except DecodeError:
-                return None
+        if key != DETAILS:
+            continue
+        try:
+            if any(detail.Unpack(info) for detail in Status.FromString(value).details):
+                delay = float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
+                return min(max(delay, 0.0), LONGEST_RETRY_AFTER)
+        except DecodeError:
+            return None
     return None
 
 
 def _message(headers: Mapping[str, str], body: bytes) -> str:
-    kind = headers.get("Content-Type", "").partition(";")[0].strip()
+    """Return what a Status says, in whichever encoding it came, or the start of a text."""
+    kind = media_type(headers)
     try:
-        if kind == "application/x-protobuf":
+        if kind == PROTOBUF:
             return str(Status.FromString(body).message)
-        if kind == "application/json":
+        if kind == JSON:
             parsed = orjson.loads(body)
             return str(parsed.get("message", "")) if isinstance(parsed, dict) else ""
     except (DecodeError, orjson.JSONDecodeError):
         return ""
-    return body[:200].decode(errors="replace")
+    return body[:200].decode(errors="replace").strip() if kind == "text/plain" else ""
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """Return the Content-Type in lower case, without parameters; empty if there is none."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()

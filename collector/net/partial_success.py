@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 from google.protobuf.message import DecodeError
 
 from collector.batch import SHAPES, Signal
@@ -19,17 +20,38 @@ def partial_success(signal: Signal, rejected: int, message: str) -> bytes:
     return bytes(response.SerializeToString())
 
 
-def rejected_items(signal: Signal, response: bytes) -> int:
-    """Return how many items a server rejected.
+class Answer(NamedTuple):
+    """What a server says of a request that it took."""
+
+    rejected: int
+    """Items that it did not take, for good."""
+    message: str
+    """Why, or a warning where it took all; often empty."""
+
+
+def read_answer(signal: Signal, body: bytes, *, json: bool = False) -> Answer:
+    """Read an Export response, protobuf or JSON; no bytes at all are one, of full success.
 
     Raises:
-        PermanentError: these bytes are no response.
+        PermanentError: these bytes are no response.  Sending again would not make the server's answer clearer.
     """
-    if not response:
-        return 0
-    shape = SHAPES[signal]
+    if not body:
+        return Answer(0, "")
     try:
-        answer: Any = shape.response.FromString(response)
-    except DecodeError as error:
+        return _from_json(signal, body) if json else _from_protobuf(signal, body)
+    except (DecodeError, ValueError, TypeError, AttributeError) as error:
         raise PermanentError(f"the server's answer is not an OTLP response: {error}") from None
-    return max(int(getattr(answer.partial_success, shape.rejected)), 0)
+
+
+def _from_protobuf(signal: Signal, body: bytes) -> Answer:
+    shape = SHAPES[signal]
+    response: Any = shape.response.FromString(body)
+    partial = response.partial_success
+    return Answer(max(int(getattr(partial, shape.rejected)), 0), partial.error_message)
+
+
+def _from_json(signal: Signal, body: bytes) -> Answer:
+    partial = orjson.loads(body).get("partialSuccess") or {}
+    empty: Any = SHAPES[signal].response()
+    name = empty.partial_success.DESCRIPTOR.fields_by_name[SHAPES[signal].rejected].json_name
+    return Answer(max(int(partial.get(name) or 0), 0), str(partial.get("errorMessage") or ""))
