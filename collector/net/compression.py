@@ -47,6 +47,13 @@ def decompress(body: bytes, encoding: str, *, limit: int, probe: Probe | None = 
 def compress(body: bytes, encoding: str, level: int | None = None) -> bytes:
     """Compress with gzip, deflate (zlib) or zstd; `none` or empty returns `body`.
 
+    Lets other threads run meanwhile: a large body belongs into one, so that the event loop is not held up.
+
+    Args:
+        body: what to compress.
+        encoding: the value of Content-Encoding.
+        level: -1 to 9 for gzip and deflate, 1 to 22 for zstd; the library's own default if it is not given.
+
     Raises:
         ValueError: another encoding.
     """
@@ -54,17 +61,12 @@ def compress(body: bytes, encoding: str, level: int | None = None) -> bytes:
         case "" | "none" | "identity":
             return body
         case "gzip":
-            return _deflate(body, _GZIP, level)
+            return zlib.compress(body, zlib.Z_DEFAULT_COMPRESSION if level is None else level, _GZIP)
         case "deflate" | "zlib":
-            return _deflate(body, _ZLIB, level)
+            return zlib.compress(body, zlib.Z_DEFAULT_COMPRESSION if level is None else level, _ZLIB)
         case "zstd":
             return bytes(cramjam.zstd.compress(body, level=level))
     raise ValueError(f"unknown compression {encoding!r}")
-
-
-def _deflate(body: bytes, window: int, level: int | None) -> bytes:
-    packer = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION if level is None else level, zlib.DEFLATED, window)
-    return packer.compress(body) + packer.flush()
 
 
 def _has_zlib_header(body: bytes) -> bool:
