@@ -4,10 +4,13 @@ CONFIG ?= config.yaml
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench clean
+.PHONY: run shop test check bench clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/pyotelcol --config $(CONFIG)
+
+shop: $(VENV)/shop.stamp
+	@$(BIN)/python examples/shop/shop.py $(ARGS)
 
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest $(ARGS)
@@ -30,6 +33,11 @@ $(VENV)/pip.stamp:
 $(VENV)/run.stamp: $(VENV)/pip.stamp pyproject.toml
 	@echo 'Installing pyotelcol into $(VENV) (once) ...'
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/shop.stamp: $(VENV)/run.stamp
+	@echo 'Installing the OpenTelemetry SDK into $(VENV) (once) ...'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group shop
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp

@@ -26,7 +26,10 @@ def make_batch(signal: Signal = Signal.TRACES, items: int = 1, **attributes: str
     pairs = [KeyValue(key=key, value=AnyValue(string_value=value)) for key, value in attributes.items()]
     match signal:
         case Signal.TRACES:
-            spans = [Span(name=f"span-{i}", attributes=pairs) for i in range(items)]
+            spans = [
+                Span(name=f"span-{i}", attributes=pairs, trace_id=b"\1" * 16, span_id=(i + 1).to_bytes(8, "big"))
+                for i in range(items)
+            ]
             resource = ResourceSpans(scope_spans=[ScopeSpans(spans=spans)])
             return Batch(signal, request=ExportTraceServiceRequest(resource_spans=[resource]))
         case Signal.METRICS:

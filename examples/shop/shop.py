@@ -10,8 +10,8 @@ import time
 import uuid
 
 from opentelemetry import metrics, trace
-from opentelemetry._logs import set_logger_provider
-from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
@@ -59,7 +59,6 @@ class Shop:
         self.logs.add_log_record_processor(BatchLogRecordProcessor(logs))
         trace.set_tracer_provider(self.traces)
         metrics.set_meter_provider(self.metrics)
-        set_logger_provider(self.logs)
         self.logger = logging.getLogger("shop")
         self.logger.setLevel(logging.INFO)
         self.logger.addHandler(LoggingHandler(logger_provider=self.logs))
