@@ -45,6 +45,8 @@ class RefusalReason(enum.StrEnum):
     SHUTTING_DOWN = "shutting_down"
     DOWNSTREAM = "downstream"
     """Without a sending queue the backend's own refusal is the answer."""
+    INTERNAL = "internal"
+    """A bug of the receiver; the log has its traceback."""
 
 
 class ConfigError(Exception):
@@ -100,3 +102,8 @@ class RetryableError(ConsumeError):
 
 class UnauthenticatedError(PermanentError):
     """The sender did not say who it is in a way that is believed: HTTP 401, gRPC UNAUTHENTICATED."""
+
+    def __init__(self, message: str, *, challenge: str = "Bearer") -> None:
+        super().__init__(message)
+        self.challenge = challenge
+        """What HTTP says in WWW-Authenticate."""

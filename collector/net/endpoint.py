@@ -15,10 +15,11 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from collector.api import ComponentConfig
-from collector.errors import ConfigError
 
 _UNIX = "unix:"
 _TCP = re.compile(r"(?:\[(?P<v6>[0-9a-fA-F:.%\w]+)\]|(?P<name>[^\[\]:/\s]*)):(?P<port>[0-9]{1,5})")
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
 _LONGEST_PATH = 107  # unix(7): sun_path has 108 bytes with its zero
 # A host may have an address of a family that this machine does not speak
 _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
@@ -63,17 +64,17 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def bind(self) -> list[socket.socket]:
-        """Return a bound socket for every address of the host, all with the same port.
+        """Return a listening socket for every address of the host, all with the same port.
 
         The caller closes them, and removes the file of a unix socket with `release`.
 
         Raises:
-            ConfigError: nothing can listen there; says why.
+            OSError: nothing can listen there; says where and why.
         """
         try:
             return [_bind_unix(self.path)] if self.path else _bind_tcp(self.host, self.port)
         except OSError as error:
-            raise ConfigError(f"cannot listen on {self}: {error.strerror or error}") from None
+            raise OSError(error.errno, f"cannot listen on {self}: {error.strerror or error}") from None
 
     def release(self) -> None:
         """Remove the file of a unix socket."""
@@ -135,6 +136,7 @@ def _listening(family: int, address: tuple[object, ...]) -> socket.socket:
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind(address)
+        bound.listen(BACKLOG)  # only now is it certain that nobody else does
     except OSError:
         bound.close()
         raise
@@ -150,6 +152,7 @@ def _bind_unix(path: str) -> socket.socket:
     bound = socket.socket(socket.AF_UNIX)
     try:
         bound.bind(path)
+        bound.listen(BACKLOG)
     except OSError:
         bound.close()
         raise
