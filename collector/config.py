@@ -31,6 +31,7 @@ from collector.config_types import Duration
 from collector.environment import Substitution
 from collector.errors import ConfigError
 from collector.mistakes import Mistake, check, validate
+from collector.net.endpoint import Endpoint
 from collector.yaml_tree import Node, load, merge
 
 M = TypeVar("M", bound=BaseModel)
@@ -77,9 +78,16 @@ class Level(enum.StrEnum):
     DETAILED = "detailed"
 
 
+def _is_an_address(text: str) -> str:
+    Endpoint.parse(text)
+    return text
+
+
 class MetricsTelemetryConfig(_Model):
     level: Level = Field(default=Level.NORMAL, description="How much is measured; none serves no metrics.")
-    address: str = Field(default="localhost:8888", description="Address that serves /metrics.")
+    address: Annotated[str, AfterValidator(_is_an_address)] = Field(
+        default="localhost:8888", description="Address that serves /metrics: host:port or unix:PATH."
+    )
 
     @model_validator(mode="before")
     @classmethod

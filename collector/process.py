@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -15,7 +16,7 @@ from collector.api import HasEndpoints
 from collector.batch import Signal
 from collector.clock import SystemClock
 from collector.config import CollectorConfig, Level, MetricsTelemetryConfig
-from collector.errors import StartError
+from collector.errors import ConfigError, StartError
 from collector.graph import Graph, build
 from collector.logs import configure
 from collector.memory import resident_bytes
@@ -40,6 +41,7 @@ def run(config: CollectorConfig) -> int:
         ConfigError: one line for each mistake; nothing was started.
     """
     configure(config.service.telemetry.logs)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # grpcio logs each thing that a stranger does; errors reach us
     telemetry = Telemetry()
     telemetry.read(RSS, resident_bytes)
     graph = build(config, telemetry, SystemClock())
@@ -80,12 +82,12 @@ async def _serve_metrics(stack: AsyncExitStack, telemetry: Telemetry, config: Me
     if config.level is Level.NONE:
         return
     from collector.metrics_server import serve_metrics  # noqa: PLC0415  aiohttp is for who needs it
+    from collector.net.endpoint import Endpoint  # noqa: PLC0415
 
-    host, _, port = config.address.rpartition(":")
     try:
-        await stack.enter_async_context(serve_metrics(telemetry, host, int(port)))
-    except OSError as error:
-        raise StartError(f"service::telemetry::metrics::address: {error.strerror or error}") from error
+        await stack.enter_async_context(serve_metrics(telemetry, Endpoint.parse(config.address)))
+    except ConfigError as error:
+        raise StartError(f"service::telemetry::metrics::address: {error}") from error
 
 
 def _listen_to_signals(stop: asyncio.Event, service: Service, drain_timeout: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from collector.api import HasLifespan
-from collector.errors import StartError
+from collector.errors import ConfigError, StartError
 from collector.graph import Graph
 
 
@@ -53,5 +53,5 @@ class Service:
                 continue
             try:
                 await stack.enter_async_context(component.lifespan())
-            except OSError as error:
-                raise StartError(f"{id_} cannot start: {error.strerror or error}") from error
+            except (OSError, ConfigError) as error:
+                raise StartError(f"{id_} cannot start: {error}") from error

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 from pydantic import Field
 
-from collector.api import ComponentConfig, ExtensionFactory, Host, Settings
+from collector.api import ExtensionFactory, Host, Settings
+from collector.net.endpoint import ListenConfig
+from collector.net.pages import serve_pages
 
 
-class HealthCheckConfig(ComponentConfig):
-    endpoint: str = Field(default="localhost:13133", description="Address to listen on.")
+class HealthCheckConfig(ListenConfig):
+    endpoint: str = Field(default="localhost:13133", description="Address to listen on: host:port or unix:PATH.")
     path: str = Field(default="/", description="Path that answers.")
 
 
@@ -26,15 +28,12 @@ class HealthCheck:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        address, _, port = self._config.endpoint.rpartition(":")
-        runner = web.ServerRunner(web.Server(self._answer, access_log=None))
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, address, int(port)).start()
-            self.port = runner.addresses[0][1]
+        async with serve_pages(self._answer, self._config.listens_on()) as self.port:
             yield
-        finally:
-            await runner.cleanup()
+
+    def endpoints(self) -> Mapping[str, str]:
+        listens_on = self._config.listens_on()
+        return {"health": f"http://{listens_on.with_port(self.port)}{self._config.path}"} if self.port else {}
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         if request.path != self._config.path:
