@@ -292,7 +292,7 @@ class ExporterFactory(Generic[C]):
 @dataclass(frozen=True, kw_only=True)
 class ExtensionFactory(Generic[C]):
     config: type[C]
-    build: Callable[[C, Settings, Host], HasLifespan]
+    build: Callable[[C, Settings, Host], object]
     aliases: tuple[str, ...] = ()
     example: str = "{}"
 
