@@ -19,7 +19,8 @@ MAX_NODES = 100_000
 """Nodes after aliases were followed: some three hundred bytes of YAML can stand for billions."""
 MAX_DEPTH = 64
 
-Path = tuple[str | int, ...]
+_TAG = "tag:yaml.org,2002:"
+_KNOWN_TAGS = frozenset({"null", "bool", "int", "float", "str", "seq", "map", "timestamp", "merge", "value"})
 
 
 @dataclass
@@ -66,7 +67,8 @@ def load(text: str, name: str) -> Node:
         raise ConfigError(f"{name}: larger than {MAX_SIZE} bytes")
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        return _Builder(name).build(root, 0) if root is not None else Node(None, f"{name}:1")
+        builder = _Builder(name)
+        tree = builder.build(root, 0) if root is not None else Node(None, f"{name}:1")
     except RecursionError:
         raise ConfigError(f"{name}: nested more than {MAX_DEPTH} deep") from None
     except yaml.MarkedYAMLError as error:
@@ -74,10 +76,14 @@ def load(text: str, name: str) -> Node:
         raise ConfigError(f"{name}:{line}: {error.problem or 'not YAML'}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: {' '.join(str(error).split())}") from None
+    if builder.mistakes:
+        raise ConfigError.of(builder.mistakes)
+    return tree
 
 
 class _Builder:
     def __init__(self, name: str) -> None:
+        self.mistakes: list[str] = []
         self._name = name
         self._nodes = 0
 
@@ -88,7 +94,7 @@ class _Builder:
             raise ConfigError(f"{where}: more than {MAX_NODES} values, counting what aliases stand for")
         if depth > MAX_DEPTH:
             raise ConfigError(f"{where}: nested more than {MAX_DEPTH} deep")
-        if not node.tag.startswith("tag:yaml.org,2002:"):
+        if node.tag.removeprefix(_TAG) not in _KNOWN_TAGS:
             raise ConfigError(f"{where}: the tag {node.tag} means nothing here")
         match node:
             case yaml.MappingNode():
@@ -101,15 +107,24 @@ class _Builder:
 
     def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Node]:
         mapping: dict[str, Node] = {}
+        inherited: list[Node] = []
         for key_node, value_node in node.value:
             line = f"{self._name}:{key_node.start_mark.line + 1}"
             if not isinstance(key_node, yaml.ScalarNode):
                 raise ConfigError(f"{line}: a key has to be text")
-            if key_node.value in mapping:
-                raise ConfigError(f'{line}: the key "{key_node.value}" stands here twice')
             value = self.build(value_node, depth + 1)
+            if key_node.tag == f"{_TAG}merge":
+                inherited += value.value if isinstance(value.value, list) else [value]
+                continue
+            if key_node.value in mapping:
+                first = mapping[key_node.value].where.rpartition(":")[2]
+                self.mistakes.append(f'{line}: the key "{key_node.value}" stands here twice, first in line {first}')
             value.where = line  # a mapping's own line is that of its first key
             mapping[key_node.value] = value
+        for base in inherited:  # YAML merge keys: what stands here wins, then the first of the bases
+            if not isinstance(base.value, dict):
+                raise ConfigError(f"{base.where}: << takes a mapping or a list of mappings")
+            mapping = {**base.value, **mapping}
         return mapping
 
 
