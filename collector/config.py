@@ -209,10 +209,10 @@ class CollectorConfig(_Model):
         """Say that something is wrong at `path`."""
         return Mistake(tuple(path), self._origin.tree.at(path)[0].where, text)
 
-    def ids_in(self, section: str) -> set[ComponentID]:
-        """Return what a section names, including what was left out for its mistakes."""
-        body = self._origin.tree.at((section,))[0].value
-        return {id_ for name in body if (id_ := _id_or_none(name))} if isinstance(body, dict) else set()
+    def names(self, section: str, id_: ComponentID) -> bool:
+        """Say whether a section names a component, be it with mistakes; yes if nobody can tell."""
+        body = self._origin.tree.at((section,))[0].value if self._origin.tree.at((section,))[1] else {}
+        return id_ in map(_id_or_none, body) if isinstance(body, dict) else body is not None
 
 
 def load_config(

@@ -19,6 +19,7 @@ from collector.api import (
 )
 from collector.batch import Signal
 from collector.config import CollectorConfig, pipeline_signal
+from collector.delivery.drain import Drain
 from collector.delivery.queue import DirectDelivery, SendingQueue
 from collector.delivery.retry import Delivery
 from collector.errors import ConfigError
@@ -44,6 +45,8 @@ class Graph:
     """Extensions first, then downstream first: a receiver never feeds something that is not there yet."""
     is_running: bool = False
     """Set while every component has started and none stops."""
+    drain: Drain = field(default_factory=Drain)
+    """Begun when the collector is told to stop."""
 
     def is_ready(self) -> bool:
         components = (built.component for built in self.components)
@@ -94,7 +97,7 @@ class _Builder:
         """Return what a pipeline's receivers hand to; pipelines that a connector feeds come first."""
         if name in self._way:
             cycle = " -> ".join([*self._way[self._way.index(name) :], name])
-            mistake = self._config.mistake(("service", "pipelines", name), f"connectors make a circle: {cycle}")
+            mistake = self._config.mistake(("service", "pipelines", name), f"connectors lead in a circle: {cycle}")
             raise ConfigError.of([*self._mistakes, mistake])
         if name not in self._heads:
             self._way.append(name)
@@ -151,7 +154,7 @@ class _Builder:
                 raise TypeError(f"{id_}: {type(factory).__name__} is not the factory of an exporter")
             settings, accounts = self._settings(id_), self._telemetry.component(str(id_))
             exporter = self._add(Kind.EXPORTER, id_, factory.build)
-            delivery = Delivery(exporter, config, settings, accounts)
+            delivery = Delivery(exporter, config, settings, accounts, self._graph.drain)
             consumer: SendingQueue | DirectDelivery = DirectDelivery(delivery, accounts)
             if config.sending_queue.enabled:
                 consumer = SendingQueue(delivery, config.sending_queue, settings, accounts, self._room)

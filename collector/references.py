@@ -16,20 +16,18 @@ def unresolved(config: CollectorConfig) -> Iterator[Mistake]:
         yield config.mistake(("service", "pipelines"), "at least one pipeline is needed")
     for name, pipeline in config.service.pipelines.items():
         yield from _in_pipeline(config, name, pipeline)
-    known = config.ids_in("extensions")
     for id_ in config.service.extensions:
-        if id_ not in known:
+        if not config.names("extensions", id_):
             yield config.mistake(("service", "extensions"), f'references extension "{id_}" which is not configured')
     yield from _connectors(config)
 
 
 def _in_pipeline(config: CollectorConfig, name: str, pipeline: PipelineConfig) -> Iterator[Mistake]:
-    connectors = config.ids_in("connectors")
     for kind in ("receiver", "processor", "exporter"):
-        known = config.ids_in(f"{kind}s") | (connectors if kind != "processor" else set())
+        sections = [f"{kind}s"] if kind == "processor" else [f"{kind}s", "connectors"]
         path = ("service", "pipelines", name, f"{kind}s")
         for id_, times in Counter(getattr(pipeline, f"{kind}s")).items():
-            if id_ not in known:
+            if not any(config.names(section, id_) for section in sections):
                 yield config.mistake(path, f'references {kind} "{id_}" which is not configured')
             if times > 1:
                 yield config.mistake(path, f'references {kind} "{id_}" {times} times')
@@ -39,7 +37,7 @@ def _connectors(config: CollectorConfig) -> Iterator[Mistake]:
     for id_ in config.connectors:
         path = ("connectors", str(id_))
         for section in ("receivers", "exporters"):
-            if id_ in config.ids_in(section):
+            if config.names(section, id_):
                 text = f"is the name of one of the {section} too; rename it to {id_}/connector"
                 yield config.mistake(path, text)
         fed, feeds = _pipelines_of(config, id_)
