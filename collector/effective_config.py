@@ -30,5 +30,8 @@ def effective(config: CollectorConfig) -> str:
 
 
 def _plain(model: BaseModel) -> dict[str, Any]:
-    """Return a model as YAML can hold it; pydantic writes secrets as asterisks."""
-    return model.model_dump(mode="json", by_alias=True)
+    """Return a model as YAML can hold it; pydantic writes secrets as asterisks.
+
+    What is None is left out: an empty body would turn on what is off.
+    """
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -1,0 +1,61 @@
+import json
+import logging
+
+import pytest
+
+from collector.logs import FIRST, THEREAFTER, TICK, Console, Json, Sampling
+
+
+def record(message, *arguments, level=logging.INFO, error=None):
+    made = logging.LogRecord("collector.otlp", level, __file__, 1, message, arguments, None)
+    made.created = 1_700_000_000.25
+    if error:
+        made.exc_info = (type(error), error, error.__traceback__)
+    return made
+
+
+def test_a_line_for_people_has_time_level_and_message():
+    assert "2023-11-14T22:13:20.250Z WARNING otlp: 3 refused" == Console().format(
+        record("%s: %d refused", "otlp", 3, level=logging.WARNING)
+    )
+
+
+@pytest.mark.parametrize("hostile", ["\n2026 INFO forged", "\x1b[2J", "\r", "\x00", "\u2028", "\x9b31m"])
+def test_what_strangers_wrote_cannot_forge_a_line_or_move_the_cursor(hostile):
+    line = Console().format(record("name %s", hostile))
+
+    assert hostile not in line
+    assert 1 == len(line.splitlines())
+
+
+def test_a_traceback_keeps_its_lines():
+    assert Console().format(record("died", error=ValueError("why"))).endswith("\nValueError: why")
+
+
+def test_a_line_for_programs_is_one_json_object():
+    line = Json({"cluster": "blue"}).format(
+        record("took %s", "\n\ud800\x1b", level=logging.ERROR, error=ValueError("x"))
+    )
+    parsed = json.loads(line)
+
+    assert 1 == len(line.splitlines())
+    assert {
+        "timestamp": "2023-11-14T22:13:20.250Z",
+        "level": "error",
+        "logger": "collector.otlp",
+        "message": "took \n?\x1b",
+        "cluster": "blue",
+        "exception": "ValueError: x",
+    } == parsed
+
+
+def test_of_many_equal_messages_the_first_and_then_every_hundredth_are_written():
+    now = [0.0]
+    sampling = Sampling(lambda: now[0])
+
+    written = sum(sampling.filter(record("refused %s", n)) for n in range(FIRST + 5 * THEREAFTER))
+    other = sampling.filter(record("something else"))
+    now[0] = TICK
+    again = sampling.filter(record("refused %s", 1))
+
+    assert (FIRST + 5, True, True) == (written, other, again)
