@@ -17,7 +17,7 @@ def serve_metrics(telemetry: Telemetry, endpoint: Endpoint) -> AbstractAsyncCont
     """Answer `/metrics` for as long as the block lasts; yields the port.
 
     Raises:
-        ConfigError: nothing can listen there; says why.
+        OSError: nothing can listen there; says why.
     """
 
     async def answer(request: web.BaseRequest) -> web.Response:

@@ -16,7 +16,7 @@ from collector.api import HasEndpoints
 from collector.batch import Signal
 from collector.clock import SystemClock
 from collector.config import CollectorConfig, Level, MetricsTelemetryConfig
-from collector.errors import ConfigError, StartError
+from collector.errors import StartError
 from collector.graph import Graph, build
 from collector.logs import configure
 from collector.memory import resident_bytes
@@ -86,8 +86,8 @@ async def _serve_metrics(stack: AsyncExitStack, telemetry: Telemetry, config: Me
 
     try:
         await stack.enter_async_context(serve_metrics(telemetry, Endpoint.parse(config.address)))
-    except ConfigError as error:
-        raise StartError(f"service::telemetry::metrics::address: {error}") from error
+    except OSError as error:
+        raise StartError(f"service::telemetry::metrics::address: {error.strerror or error}") from error
 
 
 def _listen_to_signals(stop: asyncio.Event, service: Service, drain_timeout: float) -> None:

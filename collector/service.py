@@ -32,26 +32,32 @@ class Service:
             ExceptionGroup: a task of a component died; everything was stopped in order.
         """
         async with self._deadline, AsyncExitStack() as stack:
-            await self._start(stack)
-            self._graph.is_running = True
-            started()
+            failure = await self._start(stack)
             try:
-                await stop.wait()
+                if failure is None:
+                    self._graph.is_running = True
+                    started()
+                    await stop.wait()
             finally:
                 self._graph.is_running = False
+                self._graph.drain.begin()
                 self._is_draining = True
                 self._deadline.reschedule(asyncio.get_running_loop().time() + self._drain_timeout)
+        if failure:
+            raise failure
 
     def stop_now(self) -> None:
         """End a drain at once, as if its time were over; what is left is counted as dropped."""
         if self._is_draining:
             self._deadline.reschedule(asyncio.get_running_loop().time())
 
-    async def _start(self, stack: AsyncExitStack) -> None:
+    async def _start(self, stack: AsyncExitStack) -> StartError | None:
+        """Start components until one cannot; return why, since raising would go through those that had started."""
         for id_, component in self._graph.components:
             if not isinstance(component, HasLifespan):
                 continue
             try:
                 await stack.enter_async_context(component.lifespan())
             except (OSError, ConfigError) as error:
-                raise StartError(f"{id_} cannot start: {error}") from error
+                return StartError(f"{id_} cannot start: {getattr(error, 'strerror', None) or error}")
+        return None

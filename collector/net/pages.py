@@ -20,7 +20,7 @@ async def serve_pages(answer: Answer, endpoint: Endpoint) -> AsyncIterator[int]:
     """Answer requests for as long as the block lasts; yields the port.
 
     Raises:
-        ConfigError: nothing can listen there; says why.
+        OSError: nothing can listen there; says why.
     """
     sockets = endpoint.bind()
     runner = web.ServerRunner(web.Server(answer, access_log=None), shutdown_timeout=_SHUTDOWN_TIMEOUT)

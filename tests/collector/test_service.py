@@ -23,12 +23,13 @@ class Component:
         if self.error:
             raise self.error
         self.events.append(f"{self.name} starts")
-        try:
-            yield
-            if self.stuck:
-                await asyncio.Event().wait()
-        finally:
-            self.events.append(f"{self.name} stopped")
+        async with asyncio.TaskGroup():  # as components that have tasks do
+            try:
+                yield
+                if self.stuck:
+                    await asyncio.Event().wait()
+            finally:
+                self.events.append(f"{self.name} stopped")
 
 
 def graph(*components):
