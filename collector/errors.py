@@ -31,6 +31,8 @@ class DropReason(enum.StrEnum):
     """One item was larger than anything downstream can carry."""
     SHUTDOWN_DEADLINE = "shutdown_deadline"
     """Still held when the drain timeout ended."""
+    SENDER_GONE = "sender_gone"
+    """Their sender, who had to wait for the backend or for room in its queue, hung up before."""
 
 
 class RefusalReason(enum.StrEnum):

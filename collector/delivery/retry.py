@@ -8,24 +8,36 @@ from collections.abc import Iterator
 
 from collector.api import Exporter, Settings
 from collector.batch import Batch, Signal
+from collector.delivery.drain import Drain
 from collector.delivery.settings import DeliveryConfig, RetryConfig
 from collector.errors import DropReason, PermanentError, RetryableError
 from collector.nodes import a_bug_costs_one_batch
 from collector.telemetry import RETRIES, SEND_FAILED, SENT, Accounts, Metric, Point
 
 LONGEST_PAUSE = 3600.0
-"""A backend that asks for more than an hour is not believed."""
+"""Seconds; a backend that asks for more than an hour is not believed."""
+SHORTEST_PAUSE = 0.01
+"""Seconds; no setting makes a failing backend the target of a tight loop."""
 
 
 class Delivery:
     """Sends one batch until it is acknowledged, refused for good, or too old, and counts what became of it."""
 
-    def __init__(self, exporter: Exporter, config: DeliveryConfig, settings: Settings, accounts: Accounts) -> None:
+    def __init__(
+        self,
+        exporter: Exporter,
+        config: DeliveryConfig,
+        settings: Settings,
+        accounts: Accounts,
+        drain: Drain | None = None,
+    ) -> None:
+        self.drain = drain or Drain()
         self._exporter = exporter
         self._retry = config.retry_on_failure
         self._timeout = config.timeout or None
         self._settings = settings
         self._accounts = accounts
+        self._points: dict[tuple[str, Signal], Point] = {}
 
     async def deliver(self, batch: Batch) -> None:
         """Return when the backend has answered for good.
@@ -44,7 +56,7 @@ class Delivery:
         except RetryableError as error:
             self._failed(batch, size, DropReason.RETRY_EXHAUSTED, error)
             raise
-        self._point(SENT, batch).add(size - rejected)
+        self._point(SENT[batch.signal], batch.signal).value += size - rejected
         if rejected:
             self._settings.logger.warning("%s: the backend rejected %d of %d items", self._settings.id, rejected, size)
             self._accounts.dropped(batch.signal, DropReason.PARTIAL_SUCCESS, rejected)
@@ -56,11 +68,11 @@ class Delivery:
             try:
                 return await self._attempt(batch)
             except RetryableError as error:
-                pause = max(interval, min(error.retry_after, LONGEST_PAUSE))
+                pause = max(interval, min(error.retry_after, LONGEST_PAUSE), SHORTEST_PAUSE)
                 if self._gives_up(clock.monotonic() + pause - started):
                     raise
                 self._settings.logger.info("%s: will retry in %.1f s: %s", self._settings.id, pause, error)
-            await clock.sleep(pause)
+            await self.drain.pause(clock, pause)
             self._accounts.telemetry.point(RETRIES, exporter=self._accounts.component, signal=batch.signal).add(1)
         raise AssertionError("backoff() never ends")
 
@@ -71,18 +83,23 @@ class Delivery:
         try:
             async with asyncio.timeout(self._timeout):
                 with a_bug_costs_one_batch(self._settings):
-                    return min(await self._exporter.export(batch) or 0, len(batch))
+                    rejected = await self._exporter.export(batch) or 0
+                    return max(min(int(rejected), len(batch)), 0)
         except TimeoutError:
             raise RetryableError(f"no answer within {self._timeout} s") from None
 
     def _failed(self, batch: Batch, size: int, reason: DropReason, error: Exception) -> None:
         self._settings.logger.error("%s: dropping %d items (%s): %s", self._settings.id, size, reason, error)
-        self._point(SEND_FAILED, batch).add(size)
+        self._point(SEND_FAILED[batch.signal], batch.signal).value += size
         self._accounts.dropped(batch.signal, reason, size)
 
-    def _point(self, metric: dict[Signal, Metric], batch: Batch) -> Point:
-        labels = {"exporter": self._accounts.component}
-        return self._accounts.telemetry.point(metric[batch.signal], **labels)
+    def _point(self, metric: Metric, signal: Signal) -> Point:
+        """Return a metric's point, looked up by its labels only once."""
+        point = self._points.get((metric.name, signal))
+        if point is None:
+            point = self._accounts.telemetry.point(metric, exporter=self._accounts.component)
+            self._points[metric.name, signal] = point
+        return point
 
 
 def backoff(config: RetryConfig) -> Iterator[float]:

@@ -115,3 +115,126 @@ def test_pauses_grow_and_stay_within_their_spread(spread, multiplier):
 
     assert all(pause <= 30 * (1 + spread) for pause in pauses)
     assert 5 * (1 - spread) <= pauses[0] <= 5 * (1 + spread)
+
+
+@pytest.mark.parametrize(("asked", "pause"), [(0, 5), (3, 5), (5.5, 5.5), (600, 600)])
+async def test_pauses_for_the_longer_of_its_own_interval_and_what_the_backend_asks(asked, pause):
+    clock = Pauses()
+    config = {"retry_on_failure": {"randomization_factor": 0, "max_elapsed_time": 0}}
+
+    await delivery(FakeBackend([RetryableError("busy", retry_after=asked)]), clock=clock, **config).deliver(
+        make_batch()
+    )
+
+    assert [pause] == clock.slept
+
+
+async def test_gives_up_before_a_pause_that_would_take_it_past_its_time():
+    clock, telemetry = Pauses(), Telemetry()
+
+    with pytest.raises(RetryableError):
+        await delivery(FakeBackend([RetryableError("busy", retry_after=301)]), telemetry, clock).deliver(make_batch())
+
+    assert ([], 1) == (clock.slept, telemetry.total(DROPPED, reason="retry_exhausted"))
+
+
+async def test_no_setting_makes_a_tight_loop():
+    clock = Pauses()
+    config = {"retry_on_failure": {"initial_interval": 0, "max_interval": 0, "max_elapsed_time": 1}}
+
+    with pytest.raises(RetryableError):
+        await delivery(FakeBackend(itertools.repeat(RetryableError("busy"))), clock=clock, **config).deliver(
+            make_batch()
+        )
+
+    assert len(clock.slept) <= 100
+
+
+async def test_does_not_retry_if_told_so():
+    backend, clock = FakeBackend([RetryableError("busy")]), Pauses()
+
+    with pytest.raises(RetryableError):
+        await delivery(backend, clock=clock, retry_on_failure={"enabled": False}).deliver(make_batch())
+
+    assert (1, []) == (backend.attempts, clock.slept)
+
+
+async def test_a_bug_in_an_exporter_costs_one_batch_and_is_not_retried():
+    backend, telemetry = FakeBackend([KeyError("oops")]), Telemetry()
+    sending = delivery(backend, telemetry)
+
+    with pytest.raises(PermanentError):
+        await sending.deliver(make_batch(items=2))
+    await sending.deliver(make_batch(items=3))
+
+    assert (2, 3) == (telemetry.total(DROPPED, reason="plugin_error"), telemetry.total(SENT[Signal.TRACES]))
+
+
+@pytest.mark.parametrize(("rejected", "sent"), [(-1, 5), (99, 0)])
+async def test_a_backend_cannot_reject_fewer_than_none_or_more_than_all(rejected, sent):
+    class Partial:
+        async def export(self, batch):
+            return rejected
+
+    telemetry = Telemetry()
+
+    await delivery(Partial(), telemetry).deliver(make_batch(items=5))
+
+    assert sent == telemetry.total(SENT[Signal.TRACES])
+    assert 5 - sent == telemetry.total(DROPPED)
+
+
+class Endless:
+    """
+    A clock on which no pause ends by itself.
+    """
+
+    def __init__(self):
+        self.asked = []
+
+    def monotonic(self):
+        return 0.0
+
+    async def sleep(self, seconds):
+        self.asked.append(seconds)
+        await asyncio.Event().wait()
+
+
+async def test_draining_cuts_a_pause_short():
+    clock, backend = Endless(), FakeBackend([RetryableError("busy", retry_after=60)])
+    sending = delivery(backend, clock=clock)
+    waiting = asyncio.create_task(sending.deliver(make_batch()))
+    await turns()
+    attempts = backend.attempts
+
+    sending.drain.begin()
+    await waiting
+
+    assert (1, 2, [60]) == (attempts, backend.attempts, clock.asked)
+
+
+async def test_draining_goes_on_asking_in_short_pauses_whatever_the_backend_wants():
+    clock = Pauses()
+    sending = delivery(FakeBackend([RetryableError("busy", retry_after=60)] * 4), clock=clock)
+    sending.drain.begin()
+
+    await sending.deliver(make_batch())
+
+    assert 4 == len(clock.slept)
+    assert all(0.5 <= pause <= 1 for pause in clock.slept)
+
+
+async def test_a_cancelled_pause_leaves_nothing_behind():
+    sending = delivery(FakeBackend([RetryableError("busy")]), clock=Endless())
+    waiting = asyncio.create_task(sending.deliver(make_batch()))
+    await turns()
+
+    waiting.cancel()
+    await asyncio.wait([waiting])
+
+    assert waiting.cancelled()
+
+
+async def turns():
+    for _ in range(5):
+        await asyncio.sleep(0)
