@@ -4,7 +4,7 @@ CONFIG ?= config.yaml
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run shop test check bench clean
+.PHONY: run shop test check bench docs clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/pyotelcol --config $(CONFIG)
@@ -20,6 +20,9 @@ check: $(VENV)/dev.stamp
 
 bench: $(VENV)/bench.stamp
 	@$(BIN)/python -m bench $(ARGS)
+
+docs: $(VENV)/run.stamp
+	@$(BIN)/python -m collector.manual docs/components
 
 clean:
 	rm -rf $(VENV)

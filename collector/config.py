@@ -84,7 +84,7 @@ def _is_an_address(text: str) -> str:
 
 
 class MetricsTelemetryConfig(_Model):
-    level: Level = Field(default=Level.NORMAL, description="How much is measured; none serves no metrics.")
+    level: Level = Field(default=Level.NORMAL, description="none serves no metrics; the others serve all.")
     address: Annotated[str, AfterValidator(_is_an_address)] = Field(
         default="localhost:8888", description="Address that serves /metrics: host:port or unix:PATH."
     )

@@ -1,0 +1,173 @@
+"""Pages about every component, made of what the code says: `python -m collector.manual DIRECTORY` writes them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import yaml
+from pydantic import BaseModel
+
+from collector.catalogue import Entry, catalogue
+from collector.delivery.settings import DeliveryConfig
+from collector.registry import Kind
+
+_DELIVERY_PAGE = "exporters/README.md"
+_NOTE = "<!-- Made by `make docs` from the code; changes belong there. -->"
+
+
+class Key(NamedTuple):
+    """One row of a table of settings."""
+
+    path: str
+    type: str
+    default: str
+    description: str
+
+
+def pages() -> dict[str, str]:
+    """Return the text of every page by its path below the documentation's folder for components."""
+    entries = list(catalogue())
+    texts = {f"{entry.kind}/{entry.type}.md": _page(entry) for entry in entries}
+    return {"README.md": _index(entries), _DELIVERY_PAGE: _delivery_page(), **texts}
+
+
+def write(directory: Path) -> None:
+    """Write every page, and remove pages of components that are gone."""
+    texts = pages()
+    for old in directory.glob("**/*.md"):
+        if str(old.relative_to(directory)) not in texts:
+            old.unlink()
+    for path, text in texts.items():
+        file = directory / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def keys(model: type[BaseModel]) -> Iterator[Key]:
+    """Yield a row for every setting of a model, the nested ones with dots in their path."""
+    schema = model.model_json_schema(ref_template="{model}")
+    yield from _rows(schema, schema.get("$defs", {}), "")
+
+
+def _rows(schema: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str) -> Iterator[Key]:
+    for name, field in schema.get("properties", {}).items():
+        inner = _object_in(field, definitions)
+        required = name in schema.get("required", ())
+        default = "required" if required else "" if inner else _default(field)
+        yield Key(prefix + name, _type(field, definitions), default, field.get("description", ""))
+        if inner:
+            yield from _rows(inner, definitions, f"{prefix}{name}.")
+
+
+def _object_in(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the model that a field holds, or may hold; None if it holds none."""
+    for option in (field, *field.get("anyOf", ()), *field.get("allOf", ())):
+        target: Mapping[str, Any] = definitions.get(option.get("$ref", ""), option)
+        if "properties" in target:
+            return target
+    return None
+
+
+def _default(field: Mapping[str, Any]) -> str:
+    default = field.get("default")
+    return "" if default is None else f"`{orjson.dumps(default).decode()}`"
+
+
+def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    """Say in words what a setting takes; nothing for an object, whose own settings follow."""
+    field = definitions.get(field.get("$ref", ""), field)
+    if "200ms" in field.get("examples", ()):
+        return "duration"
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if options := field.get("anyOf") or field.get("allOf"):
+        types = (_type(option, definitions) for option in options if option.get("type") != "null")
+        return " or ".join(dict.fromkeys(filter(None, types)))
+    if field.get("type") == "array":
+        return f"list of {_type(field.get('items', {}), definitions)}"
+    if field.get("type") == "object":
+        return "" if "properties" in field else _mapping_type(field, definitions)
+    type_ = field.get("type", "")
+    return _NAMES.get((type_, field.get("format")), _NAMES.get((type_, None), "any"))
+
+
+def _mapping_type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    values = field.get("additionalProperties")
+    return f"mapping to {_type(values, definitions)}" if isinstance(values, dict) else "mapping"
+
+
+_NAMES: dict[tuple[str, str | None], str] = {
+    ("string", None): "text",
+    ("string", "password"): "secret",
+    ("string", "path"): "path",
+    ("string", "file-path"): "path",
+    ("integer", None): "whole number",
+    ("number", None): "number",
+    ("boolean", None): "true or false",
+}
+
+
+def _page(entry: Entry) -> str:
+    parts = [_NOTE, f"# {entry.type}", entry.description]
+    if entry.aliases:
+        parts.append(f"Former names that a configuration may still use: {', '.join(f'`{a}`' for a in entry.aliases)}.")
+    if entry.kind is Kind.CONNECTOR:
+        made = [f"{taken} → {', '.join(sorted(makes))}" for taken, makes in entry.makes.items()]
+        parts.append(f"Signals: {'; '.join(made)}.")
+    elif entry.signals:
+        parts.append(f"Signals: {', '.join(entry.signals)}.")
+    parts += ["## Example", f"```yaml\n{_example(entry)}```"]
+    if rows := list(keys(entry.factory.config)):
+        parts += ["## Settings", _table(rows)]
+    if entry.kind is Kind.EXPORTER:
+        parts.append(_delivery_note(entry))
+    return "\n\n".join(parts) + "\n"
+
+
+def _example(entry: Entry) -> str:
+    body = yaml.safe_load(entry.factory.example) or None
+    return str(yaml.safe_dump({str(entry.kind): {entry.type: body}}, sort_keys=False)).replace(": null\n", ":\n")
+
+
+def _table(rows: list[Key]) -> str:
+    lines = ["| Key | Type | Default | What it does |", "|---|---|---|---|"]
+    for row in rows:
+        cells = (f"`{row.path}`", row.type, row.default, row.description)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def _delivery_note(entry: Entry) -> str:
+    queue = "on" if entry.factory.queue_by_default else "off"
+    timeout = f"{entry.factory.timeout:g} s" if entry.factory.timeout else "none"
+    return (
+        "Beside these it has the settings of [every exporter](README.md); unless the configuration says otherwise, "
+        f"its `sending_queue` is {queue} and its `timeout` is {timeout}."
+    )
+
+
+def _delivery_page() -> str:
+    parts = [
+        _NOTE,
+        "# What every exporter has",
+        "A queue before it, retries, and a timeout for each attempt. Its own page says which defaults are others.",
+        _table(list(keys(DeliveryConfig))),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _index(entries: list[Entry]) -> str:
+    parts = [_NOTE, "# Components"]
+    for kind in Kind:
+        rows = [f"- [{e.type}]({kind}/{e.type}.md): {e.summary}" for e in entries if e.kind is kind]
+        if rows:
+            parts += [f"## {kind.capitalize()}", "\n".join(rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
