@@ -1,0 +1,1 @@
+"""What the collector costs: items per CPU-second beside a peer, latency and memory.  Run as `python -m bench`."""

@@ -1,0 +1,192 @@
+"""The request bodies that are sent: made once, so that sending them costs the load generator next to nothing.
+
+A span is what an HTTP server's instrumentation writes: 549 bytes on average, 11 attributes, five spans to a trace, and
+in one span of ten an e-mail address.  The same seed makes the same ids and values, so every run sends the same load.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+VARIANTS = 8
+"""Different bodies of one kind, sent in turn."""
+SPANS_PER_TRACE = 5
+RESOURCE = {
+    "service.name": "checkout",
+    "service.version": "1.4.2",
+    "deployment.environment.name": "production",
+    "host.name": "ip-10-1-2-3",
+    "telemetry.sdk.language": "python",
+    "telemetry.sdk.name": "opentelemetry",
+    "telemetry.sdk.version": "1.40.0",
+    "k8s.pod.name": "checkout-7d9c5b6c4-x2x9z",
+}
+ROUTES = ("/api/users", "/api/orders", "/api/orders/{id}", "/health", "/api/pay", "/login", "/cart", "/search")
+STATEMENT = "SELECT id, name, total FROM orders WHERE user_id = $1 AND status = $2 ORDER BY date"
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0"
+
+Value = str | int | float
+
+
+@cache
+def bodies(signal: str, items: int) -> list[bytes]:
+    """Return `VARIANTS` serialised requests of `items` spans, data points or log records each."""
+    dice = random.Random(f"{signal} {items}")
+    make = {"traces": _traces, "metrics": _metrics, "logs": _logs}[signal]
+    return [make(dice, items).SerializeToString() for _ in range(VARIANTS)]
+
+
+def _pairs(values: Mapping[str, Value]) -> list[KeyValue]:
+    return [KeyValue(key=key, value=_any(value)) for key, value in values.items()]
+
+
+def _any(value: Value) -> AnyValue:
+    match value:
+        case str():
+            return AnyValue(string_value=value)
+        case int():
+            return AnyValue(int_value=value)
+    return AnyValue(double_value=value)
+
+
+def _traces(dice: random.Random, items: int) -> ExportTraceServiceRequest:
+    request = ExportTraceServiceRequest()
+    resource = request.resource_spans.add()
+    resource.resource.attributes.extend(_pairs(RESOURCE))
+    scope = resource.scope_spans.add()
+    scope.scope.name, scope.scope.version = "opentelemetry.instrumentation.fastapi", "0.61b0"
+    trace_id = parent = b""
+    for index in range(items):
+        if index % SPANS_PER_TRACE == 0:
+            trace_id, parent = dice.randbytes(16), b""
+        span = _span(dice, trace_id, parent)
+        parent = span.span_id
+        scope.spans.append(span)
+    return request
+
+
+def _span(dice: random.Random, trace_id: bytes, parent: bytes) -> Span:
+    route, now = dice.choice(ROUTES), time.time_ns()
+    (status,) = dice.choices([200, 404, 500], [95, 3, 2])
+    attributes: dict[str, Value] = {
+        "http.request.method": "GET",
+        "http.route": route,
+        "url.path": route.replace("{id}", str(dice.randrange(10**6))),
+        "http.response.status_code": status,
+        "server.address": "shop.example.com",
+        "server.port": 443,
+        "client.address": f"10.{dice.randrange(256)}.{dice.randrange(256)}.{dice.randrange(256)}",
+        "user_agent.original": AGENT.format(dice.randrange(100, 140)),
+        "user.id": f"user_{dice.randrange(50_000):05d}",
+        "db.query.text": STATEMENT,
+        "enduser.id": f"user{dice.randrange(10**5)}@example.com" if dice.random() < 0.1 else "none",
+    }
+    return Span(
+        trace_id=trace_id,
+        span_id=dice.randbytes(8),
+        parent_span_id=parent,
+        name=f"GET {route}",
+        kind=Span.SPAN_KIND_SERVER,
+        start_time_unix_nano=now - dice.randrange(10**9),
+        end_time_unix_nano=now,
+        attributes=_pairs(attributes),
+        status=Status(code=Status.STATUS_CODE_ERROR, message="boom") if status == 500 else None,
+    )
+
+
+POINTS_PER_METRIC = 10
+
+
+def _metrics(dice: random.Random, items: int) -> ExportMetricsServiceRequest:
+    request = ExportMetricsServiceRequest()
+    resource = request.resource_metrics.add()
+    resource.resource.attributes.extend(_pairs(RESOURCE))
+    scope = resource.scope_metrics.add()
+    scope.scope.name = "opentelemetry.instrumentation.fastapi"
+    for start in range(0, items, POINTS_PER_METRIC):
+        metric = scope.metrics.add(name=f"http.server.metric_{start}", unit="s", description="What it measures.")
+        points = _points(metric, histogram=start % (2 * POINTS_PER_METRIC) == 0)
+        for index in range(min(POINTS_PER_METRIC, items - start)):
+            _fill(points.add(), dice, index)
+    return request
+
+
+def _points(metric: Any, *, histogram: bool) -> Any:
+    data = metric.histogram if histogram else metric.sum
+    data.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+    return data.data_points
+
+
+def _fill(point: Any, dice: random.Random, index: int) -> None:
+    point.time_unix_nano = time.time_ns()
+    point.attributes.extend(
+        _pairs(
+            {
+                "http.request.method": "GET",
+                "http.route": ROUTES[index % len(ROUTES)],
+                "http.response.status_code": 200,
+                "server.address": "shop.example.com",
+                "network.protocol.version": "1.1",
+            }
+        )
+    )
+    if "bucket_counts" in point.DESCRIPTOR.fields_by_name:
+        counts = [dice.randrange(100) for _ in range(15)]
+        point.bucket_counts.extend(counts)
+        point.explicit_bounds.extend([0.005 * 2**i for i in range(14)])
+        point.count, point.sum = sum(counts), dice.random() * 100
+    else:
+        point.as_double = dice.random() * 1000
+
+
+def _logs(dice: random.Random, items: int) -> ExportLogsServiceRequest:
+    request = ExportLogsServiceRequest()
+    resource = request.resource_logs.add()
+    resource.resource.attributes.extend(_pairs(RESOURCE))
+    scope = resource.scope_logs.add()
+    scope.scope.name = "checkout.orders"
+    for _ in range(items):
+        order = dice.randrange(10**6)
+        record = scope.log_records.add(
+            time_unix_nano=time.time_ns(),
+            severity_number="SEVERITY_NUMBER_INFO",
+            severity_text="INFO",
+            trace_id=dice.randbytes(16),
+            span_id=dice.randbytes(8),
+        )
+        record.body.string_value = f"order {order} of user{dice.randrange(10**5)}@example.com was paid"
+        record.attributes.extend(
+            _pairs(
+                {
+                    "code.file.path": "/srv/shop/checkout/orders.py",
+                    "code.line.number": dice.randrange(500),
+                    "code.function.name": "pay",
+                    "thread.name": "MainThread",
+                    "order.id": order,
+                    "order.total": round(dice.random() * 200, 2),
+                }
+            )
+        )
+    return request
+
+
+STAMP = 8
+"""Bytes of a time stamp on the wire: a fixed64, the least byte first."""
+
+
+def stamp_offset(body: bytes) -> int:
+    """Return where the start time of the first span stands, so that the time of sending can be written there."""
+    request = ExportTraceServiceRequest.FromString(body)
+    start = request.resource_spans[0].scope_spans[0].spans[0].start_time_unix_nano
+    return body.index(b"\x39" + start.to_bytes(STAMP, "little")) + 1  # field 7 of a span, fixed64

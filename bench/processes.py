@@ -1,0 +1,177 @@
+"""Child processes: the collector, its peer, and the tools that feed and drain them, each on its core."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+_START_DEADLINE = 20.0
+_STOP_DEADLINE = 40.0
+_VARIABLE = re.compile(r"\$\{env:(\w+)\}")
+
+
+class BrokenError(Exception):
+    """A process died, did not start, or lost data: there is no figure."""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class Cores:
+    """Where processes run: those that are measured on one core, and the tools on another, if there are two."""
+
+    def __init__(self, *, pin: bool = True) -> None:
+        self.all = sorted(os.sched_getaffinity(0))
+        self.pinned = pin and len(self.all) > 1
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Have processes that are started meanwhile run on the core of what is measured."""
+        with self._on(self.all[:1]):
+            yield
+
+    @contextmanager
+    def tools(self) -> Iterator[None]:
+        with self._on(self.all[1:]):
+            yield
+
+    @contextmanager
+    def _on(self, cores: Sequence[int]) -> Iterator[None]:
+        if not self.pinned:
+            yield
+            return
+        os.sched_setaffinity(0, cores)
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, self.all)
+
+
+class Tool:
+    """A module of this package in a process of its own, which answers each line with a line of JSON."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, question: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """
+        Raises:
+            BrokenError: the process died.
+        """
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        if not (line := self._process.stdout.readline()):
+            raise BrokenError(f"{self._process.args!r} died")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def stop(self) -> None:
+        self._process.communicate(timeout=_STOP_DEADLINE)
+
+
+class Relay:
+    """A collector under measurement: ours or the peer."""
+
+    def __init__(self, name: str, command: Sequence[str], ports: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self.ports = ports
+        self._log = log
+        with log.open("w") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **ports})
+        self._proc = psutil.Process(self._process.pid)
+
+    def port(self, protocol: str) -> int:
+        return int(self.ports[f"BENCH_{protocol.upper()}"])
+
+    def wait_until_it_listens(self, protocol: str) -> None:
+        """
+        Raises:
+            BrokenError: it does not, in time.
+        """
+        deadline = time.monotonic() + _START_DEADLINE
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", self.port(protocol))) == 0:
+                    return
+            time.sleep(0.05)
+        raise BrokenError(f"{self.name} does not listen: {self.log_tail()}")
+
+    def cpu_seconds(self) -> float:
+        """Return user and system time of all its threads and children so far."""
+        total = 0.0
+        for process in (self._proc, *self._proc.children(recursive=True)):
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+        return total
+
+    def rss_mib(self) -> float:
+        return float(sum(p.memory_info().rss for p in (self._proc, *self._proc.children(recursive=True)))) / (1 << 20)
+
+    def log_tail(self) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
+
+    def stop(self) -> None:
+        """
+        Raises:
+            BrokenError: it had to be killed.
+        """
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_DEADLINE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise BrokenError(f"{self.name} did not stop: {self.log_tail()}") from None
+
+
+def ports(sink: int) -> dict[str, str]:
+    """Choose the ports of one relay; returns the environment that its configuration refers to."""
+    own = {f"BENCH_{what}": str(free_port()) for what in ("GRPC", "HTTP", "METRICS")}
+    return {**own, "BENCH_SINK": str(sink)}
+
+
+def command(config: Mapping[str, Any], folder: Path, *subcommand: str) -> list[str]:
+    """Write a collector's configuration into `folder` and return the command that takes it."""
+    path = folder / "collector.yaml"
+    path.write_text(yaml.safe_dump(dict(config)))
+    return [sys.executable, "-m", "collector", *subcommand, "--config", str(path)]
+
+
+def collector(config: Mapping[str, Any], sink: int, folder: Path) -> Relay:
+    return Relay("pyotelcol", command(config, folder), ports(sink), folder / "pyotelcol.log")
+
+
+def peer_binary() -> Path | None:
+    """Return the program of the package `rotel`, None where it is not installed."""
+    found = importlib.util.find_spec("rotel")
+    return Path(found.origin).parent / "rotel-agent" if found and found.origin else None
+
+
+def peer(flags: Sequence[str], sink: int, folder: Path) -> Relay | None:
+    """Start the peer with the same settings; None where it is not installed."""
+    binary = peer_binary()
+    if binary is None:
+        return None
+    chosen = ports(sink)
+    own = [f"--log-file={folder / 'rotel-agent.log'}", f"--pid-file={folder / 'rotel-agent.pid'}"]
+    written = [_VARIABLE.sub(lambda found: chosen[found[1]], flag) for flag in flags]
+    return Relay("rotel", [str(binary), "start", *own, *written], chosen, folder / "rotel.log")

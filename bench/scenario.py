@@ -1,0 +1,79 @@
+"""Scenarios are files: a collector configuration, the peer's flags that mean the same, and what is measured.
+
+`${env:BENCH_GRPC}`, `${env:BENCH_HTTP}`, `${env:BENCH_METRICS}` and `${env:BENCH_SINK}` are the ports of one run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+FOLDER = Path(__file__).parent / "scenarios"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Load(_Model):
+    signal: Literal["traces", "metrics", "logs"]
+    items: int
+    """In each request."""
+    ratio_at_least: float | None = None
+    """The target: how many times the peer's items per CPU-second."""
+
+
+class _Scenario(_Model):
+    name: str
+    """The file's name."""
+    description: str
+    collector: dict[str, Any]
+    """The configuration, as a user writes it."""
+    peer: list[str]
+    """The peer's command line."""
+
+
+class ThroughputScenario(_Scenario):
+    measure: Literal["throughput"]
+    protocol: Literal["grpc", "http"]
+    loads: list[Load]
+
+
+class LatencyScenario(_Scenario):
+    measure: Literal["latency"]
+    protocol: Literal["grpc", "http"]
+    load: Load
+    rate: int
+    """Items per second."""
+    batch_timeout: float
+    """Seconds that the first request of a batch waits by configuration, which are subtracted."""
+    p99_below: float | None = None
+    rss_mib_below: float | None = None
+
+
+class IdleScenario(_Scenario):
+    measure: Literal["idle"]
+    rss_mib_below: float
+    validate_seconds_below: float
+
+
+Scenario = Annotated[ThroughputScenario | LatencyScenario | IdleScenario, Field(discriminator="measure")]
+_SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
+
+
+def load_scenarios(names: Sequence[str] = (), folder: Path = FOLDER) -> list[Scenario]:
+    """Read the scenarios with these names, or all of them.
+
+    Raises:
+        SystemExit: there is none of that name.
+        pydantic.ValidationError: a file is not a scenario.
+    """
+    files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    if unknown := set(names) - set(files):
+        raise SystemExit(f"no scenario {', '.join(sorted(unknown))}; there are: {', '.join(files)}")
+    chosen = {name: files[name] for name in names or files}
+    return [_SCENARIO.validate_python({"name": n, **yaml.safe_load(path.read_text())}) for n, path in chosen.items()]
