@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.net.compression import compress, decompress
+from collector.net.compression import compress
+from collector.net.decompression import decompress
 
 ENCODINGS = ["", "none", "identity", "gzip", "deflate", "zstd"]
 
