@@ -20,14 +20,15 @@ from collector.errors import ConsumeError, PermanentError, RetryableError
 DETAILS = "grpc-status-details-bin"
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
-INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 3, 8, 12, 13, 14, 16
+INVALID_ARGUMENT, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNIMPLEMENTED = 3, 4, 8, 12
+INTERNAL, UNAVAILABLE, UNAUTHENTICATED = 13, 14, 16
 
 # OTLP specification, "Retryable Response Codes": CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE,
 # DATA_LOSS; RESOURCE_EXHAUSTED only with RetryInfo
 _RETRYABLE_GRPC = frozenset({1, 4, 10, 11, 14, 15})
 _RETRYABLE_HTTP = frozenset({429, 502, 503, 504})
 
-_GRPC_OF_HTTP = {400: 3, 401: 16, 403: 7, 404: 12, 413: 8, 415: 12, 429: 8, 502: 14, 503: 14, 504: 14}
+_GRPC_OF_HTTP = {400: 3, 401: 16, 403: 7, 404: 12, 405: 12, 408: 4, 413: 8, 415: 12, 429: 8, 502: 14, 503: 14, 504: 14}
 _UNKNOWN = 2
 _LONGEST_MESSAGE = 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -36,8 +37,8 @@ LONGEST_RETRY_AFTER = 86_400.0
 
 
 def readable(message: str) -> str:
-    """Shorten a message, and leave out what would break a header or a log line."""
-    return _CONTROL.sub(" ", message)[:_LONGEST_MESSAGE]
+    """Shorten a message, and leave out what would break a header, a log line or an encoder."""
+    return _CONTROL.sub(" ", message)[:_LONGEST_MESSAGE].encode(errors="replace").decode()
 
 
 def grpc_status(code: int, message: str, retry_after: float | None = None) -> bytes:

@@ -51,7 +51,9 @@ def validate(signal: Signal, wire: bytes, *, max_items: int, max_record_size: in
         if len(wire) <= MEDIUM:
             shape.request.FromString(wire)
     except (DecodeError, WireError) as error:
-        raise BadData(f"not an OTLP request for {signal}: {error}") from None
+        # the part before names a class of this program
+        reason = str(error).rpartition("': ")[2]
+        raise BadData(f"not an OTLP request for {signal}: {reason}") from None
     if signal is Signal.TRACES and has_bad_ids(skeleton):
         return _accept_the_others(wire, items)
     return Validated(Batch(signal, wire=wire, items=items), 0, "")

@@ -5,6 +5,6 @@ protobuf runtime's own JSON format is not used: OTLP writes ids in hexadecimal a
 """
 
 from collector.net.otlp_json.decoding import decode
-from collector.net.otlp_json.encoding import encode
+from collector.net.otlp_json.encoding import encode, encode_message
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "encode_message"]

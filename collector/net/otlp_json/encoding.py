@@ -17,7 +17,12 @@ Convert: TypeAlias = Callable[[Any], Any]
 
 def encode(batch: Batch) -> bytes:
     """Return a batch as OTLP/JSON on one line; fields that are not set are left out, and so are unknown ones."""
-    return orjson.dumps(_plain(batch.shape.request.FromString(batch.wire)))
+    return encode_message(batch.shape.request.FromString(batch.wire))
+
+
+def encode_message(message: Any) -> bytes:
+    """Return any message of OTLP as JSON, as `encode` does requests."""
+    return orjson.dumps(_plain(message))
 
 
 _members: dict[str, dict[int, tuple[str, Convert | None]]] = {}

@@ -1,95 +1,132 @@
-"""OTLP over gRPC: generic handlers that take the bytes as they came."""
+"""OTLP over gRPC: handlers that take the bytes as they came, and may refuse before they come."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import grpc
-import grpc.aio
 
 from collector.api import Intake, Settings
 from collector.batch import SHAPES, Signal
-from collector.errors import ConsumeError, RefusalReason, RetryableError
-from collector.net.bad_input import BadInput, TooLarge
+from collector.errors import RefusalReason, RetryableError
+from collector.net import grpc_server
+from collector.net.authentication import headers_of, server_authenticator
+from collector.net.endpoint import Endpoint
+from collector.net.grpc_server import Call, NoMessageError, abort
 from collector.net.otlp_status import DETAILS, grpc_status, readable
 from collector.net.partial_success import partial_success
-from collector.net.validation import validate
+from collector.net.validation import Validated
+from collector.receivers.otlp.answers import BUG, answer_to
+from collector.receivers.otlp.aside import Aside
 from collector.receivers.otlp.settings import GrpcConfig
+from collector.receivers.otlp.unpacking import Unpacking
 
+TRANSPORT = "grpc"
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
 _SUCCESS = b""
 
 
 class GrpcListener:
     """Serves the Export method of every signal that some pipeline takes."""
 
-    def __init__(self, config: GrpcConfig, settings: Settings, next: Intake) -> None:
+    def __init__(self, config: GrpcConfig, settings: Settings, next: Intake, aside: Aside) -> None:
         self._config = config
         self._settings = settings
         self._next = next
-        self.port = 0
+        self._authenticator = server_authenticator(config.auth, settings, "protocols::grpc")
+        self._unpacking = Unpacking(config, aside)
+        self._server: grpc_server.Server | None = None
+        self._under_way = 0
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens: with the port that the system chose, once it runs."""
+        return self._server.endpoint if self._server else self._config.listens_on()
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        server = grpc.aio.server(
-            options=[
-                ("grpc.max_receive_message_length", self._config.max_recv_msg_size_mib << 20),
-                ("grpc.max_concurrent_streams", self._config.max_concurrent_streams),
-                ("grpc.so_reuseport", 0),
-            ],
-            maximum_concurrent_rpcs=self._config.max_concurrent_rpcs,
-        )
-        server.add_generic_rpc_handlers(tuple(self._service(signal) for signal in sorted(self._next.signals)))
-        self.port = server.add_insecure_port(self._config.endpoint)
-        await server.start()
-        try:
+        config = self._config
+        async with grpc_server.serve(
+            {SHAPES[signal].rpc: partial(self._answer, signal) for signal in sorted(self._next.signals)},
+            config.listens_on(),
+            options=_options(config),
+            credentials=config.tls.credentials(self._settings.clock) if config.tls else None,
+            read_timeout=config.read_timeout,
+            max_waiting=config.max_concurrent_rpcs,
+        ) as self._server:
             yield
+
+    async def _answer(self, signal: Signal, call: Call) -> bytes | None:
+        try:
+            valid = await self._receive(signal, call)
+        except (NoMessageError, grpc.aio.AbortError):
+            # if it has no answer yet, then the client ended it without a message
+            await abort(call, grpc.StatusCode.INVALID_ARGUMENT, "the request has no message")
+            return None
+        except Exception as error:
+            self._next.refused(signal, answer_to(error).reason, transport=TRANSPORT)
+            await self._refuse(call, error)
+            return None
+        self._under_way += 1
+        try:
+            await self._next.consume(valid.batch, transport=TRANSPORT)
+        except Exception as error:  # what is refused there is counted there
+            await self._refuse(call, error)
+            return None
         finally:
-            await server.stop(grace=None if not self.port else 5)
+            self._under_way -= 1
+        return self._success(signal, valid)
 
-    def _service(self, signal: Signal) -> Any:
-        service, method = SHAPES[signal].rpc[1:].split("/")
-        handler = grpc.unary_unary_rpc_method_handler(self._export(signal))
-        return grpc.method_handlers_generic_handler(service, {method: handler})
+    async def _receive(self, signal: Signal, call: Call) -> Validated:
+        assert self._server  # noqa: S101  only a running server has calls
+        if self._authenticator:
+            self._authenticator.authenticate(headers_of(call.invocation_metadata() or ()))
+        if self._under_way >= self._config.max_concurrent_rpcs:
+            raise RetryableError("too many requests under way", retry_after=1.0, reason=RefusalReason.RATE_LIMIT)
+        if refusal := self._next.admits(signal, 0, 0):
+            raise refusal
+        valid = await self._unpacking.validate(signal, await self._server.receive(call))
+        if self._config.include_metadata:
+            valid.batch.metadata = headers_of(call.invocation_metadata() or ())
+        return valid
 
-    def _export(self, signal: Signal) -> Callable[[bytes, Any], Awaitable[bytes]]:
-        next_, limits = self._next, self._config
-
-        async def export(wire: bytes, context: Any) -> bytes:
-            try:
-                valid = validate(signal, wire, max_items=limits.max_items, max_record_size=limits.max_record_size)
-                if limits.include_metadata:
-                    valid.batch.metadata = _metadata(context)
-                await next_.consume(valid.batch, transport="grpc")
-            except BadInput as error:
-                next_.refused(signal, reason_of(error), transport="grpc")
-                await _abort(context, _code(error), error)
-            except RetryableError as error:
-                # OTLP specification, "OTLP/gRPC Throttling": UNAVAILABLE with RetryInfo says when to come back
-                await _abort(context, grpc.StatusCode.UNAVAILABLE, error, error.retry_after or 1.0)
-            except ConsumeError as error:
-                await _abort(context, grpc.StatusCode.INVALID_ARGUMENT, error)
-            if valid.rejected:
-                next_.refused(signal, RefusalReason.BAD_DATA, transport="grpc", items=valid.rejected)
-                return partial_success(signal, valid.rejected, valid.message)
+    def _success(self, signal: Signal, valid: Validated) -> bytes:
+        if not valid.rejected:
             return _SUCCESS
+        self._next.refused(signal, RefusalReason.BAD_DATA, transport=TRANSPORT, items=valid.rejected)
+        return partial_success(signal, valid.rejected, valid.message)
 
-        return export
-
-
-def reason_of(error: BadInput) -> RefusalReason:
-    return RefusalReason.TOO_LARGE if isinstance(error, TooLarge) else RefusalReason.BAD_DATA
-
-
-def _code(error: BadInput) -> grpc.StatusCode:
-    return grpc.StatusCode.RESOURCE_EXHAUSTED if isinstance(error, TooLarge) else grpc.StatusCode.INVALID_ARGUMENT
-
-
-async def _abort(context: Any, code: grpc.StatusCode, error: Exception, retry_after: float | None = None) -> None:
-    details = grpc_status(code.value[0], str(error), retry_after)
-    await context.abort(code, readable(str(error)), trailing_metadata=((DETAILS, details),))
+    async def _refuse(self, call: Call, error: Exception) -> None:
+        answer, message, retry_after = answer_to(error), readable(str(error)), None
+        if answer is BUG:
+            self._settings.logger.error("%s: unexpected error", self._settings.id, exc_info=error)
+            message = "internal error"
+        if isinstance(error, RetryableError):
+            retry_after = error.retry_after or 1.0
+        details = grpc_status(answer.grpc, message, retry_after)
+        await abort(call, _CODES[answer.grpc], message, [(DETAILS, details)])
 
 
-def _metadata(context: Any) -> dict[str, str]:
-    return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+def _options(config: GrpcConfig) -> list[tuple[str, Any]]:
+    parameters, policy = config.keepalive.server_parameters, config.keepalive.enforcement_policy
+    options: list[tuple[str, Any]] = [
+        ("grpc.max_receive_message_length", config.max_message_size),
+        ("grpc.max_concurrent_streams", config.max_concurrent_streams),
+        ("grpc.keepalive_time_ms", _milliseconds(parameters.time)),
+        ("grpc.keepalive_timeout_ms", _milliseconds(parameters.timeout)),
+        ("grpc.http2.min_ping_interval_without_data_ms", _milliseconds(policy.min_time)),
+        ("grpc.keepalive_permit_without_calls", int(policy.permit_without_stream)),
+    ]
+    bounds = {
+        "grpc.max_connection_idle_ms": parameters.max_connection_idle,
+        "grpc.max_connection_age_ms": parameters.max_connection_age,
+        "grpc.max_connection_age_grace_ms": parameters.max_connection_age_grace,
+    }
+    return options + [(name, _milliseconds(seconds)) for name, seconds in bounds.items() if seconds]
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(int(seconds * 1000), 1)

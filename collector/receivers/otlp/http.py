@@ -1,8 +1,7 @@
-"""OTLP over HTTP: bounded in time, size and count before anything is parsed."""
+"""OTLP over HTTP."""
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,131 +10,160 @@ from aiohttp import web
 
 from collector.api import Intake, Settings
 from collector.batch import SHAPES, Signal
-from collector.errors import ConsumeError, RefusalReason, RetryableError
-from collector.net.bad_input import BadData, BadInput, TooLarge, UnsupportedEncoding
-from collector.net.compression import decompress
-from collector.net.otlp_json import decode
-from collector.net.otlp_status import http_status_body
+from collector.errors import RefusalReason, RetryableError, UnauthenticatedError
+from collector.net.authentication import headers_of, server_authenticator
+from collector.net.endpoint import Endpoint
+from collector.net.http_server import Deadlines, Server, read_body, serve
+from collector.net.otlp_json import encode_message
+from collector.net.otlp_status import JSON, PROTOBUF, http_status_body
 from collector.net.partial_success import partial_success
-from collector.net.validation import exceeds, validate
+from collector.net.validation import Validated
+from collector.receivers.otlp.answers import BUG, Answer, answer_to, shutting_down
+from collector.receivers.otlp.aside import Aside
+from collector.receivers.otlp.cors import Cors
 from collector.receivers.otlp.settings import HttpConfig
+from collector.receivers.otlp.unpacking import Unpacking
 
-PROTOBUF, JSON = "application/x-protobuf", "application/json"
+TRANSPORT = "http"
+_NEVER_AGAIN_HERE = frozenset({408, 413})
+"""Statuses after which the connection ends, since a part of the body may be still to come."""
+_ENCODINGS = {PROTOBUF: PROTOBUF, JSON: JSON}
 
 
 class HttpListener:
     """Serves the path of every signal that some pipeline takes."""
 
-    def __init__(self, config: HttpConfig, settings: Settings, next: Intake) -> None:
+    def __init__(self, config: HttpConfig, settings: Settings, next: Intake, aside: Aside) -> None:
         self._config = config
         self._settings = settings
         self._next = next
         self._paths = {self._path(signal): signal for signal in next.signals}
-        self.port = 0
+        self._authenticator = server_authenticator(config.auth, settings, "protocols::http")
+        self._unpacking = Unpacking(config, aside)
+        self._encodings = frozenset(config.compression_algorithms) | ({"identity"} & {*config.compression_algorithms})
+        self._cors = Cors(config.cors) if config.cors and config.cors.allowed_origins else None
+        self._headers = {name: value.get_secret_value() for name, value in config.response_headers.items()}
+        self._server: Server | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens: with the port that the system chose, once it runs."""
+        return self._server.endpoint if self._server else self._config.listens_on()
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        host, _, port = self._config.endpoint.rpartition(":")
-        runner = web.ServerRunner(web.Server(self._answer, auto_decompress=False, access_log=None, lingering_time=0))
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, host, int(port)).start()
-            self.port = runner.addresses[0][1]
+        config = self._config
+        deadlines = Deadlines(
+            header=config.read_header_timeout,
+            body=config.read_timeout,
+            write=config.write_timeout,
+            idle=config.idle_timeout,
+        )
+        tls = config.tls.context(self._settings.clock) if config.tls else None
+        keep_alive = config.keep_alives_enabled
+        async with serve(
+            self._answer, config.listens_on(), deadlines=deadlines, tls=tls, keep_alive=keep_alive
+        ) as self._server:
             yield
-        finally:
-            await runner.cleanup()
 
     def _path(self, signal: Signal) -> str:
         return str(getattr(self._config, f"{signal}_url_path", SHAPES[signal].url_path))
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
-        signal = self._paths.get(request.path)
-        if signal is None:
-            return web.Response(status=404, text="404 page not found\n")
-        if misdirected := _misdirected(request):
-            return misdirected
-        try:
-            return await self._export(request, signal, request.content_type)
-        except (BadInput, TimeoutError) as error:
-            return self._refuse(signal, error, json=request.content_type == JSON)
-        except ConsumeError as error:
-            return _not_accepted(error, json=request.content_type == JSON)
-
-    async def _export(self, request: web.BaseRequest, signal: Signal, content_type: str) -> web.Response:
-        if refusal := self._next.admits(signal, 0, request.content_length or 0):
-            self._next.refused(signal, refusal.reason, transport="http")
-            raise refusal
-        wire = await self._body(request, signal)
-        if content_type == JSON:
-            wire = decode(signal, wire)
-        config = self._config
-        valid = validate(signal, wire, max_items=config.max_items, max_record_size=config.max_record_size)
-        if config.include_metadata:
-            valid.batch.metadata = {key.lower(): value for key, value in request.headers.items()}
-        await self._next.consume(valid.batch, transport="http")
-        if valid.rejected:
-            self._next.refused(signal, RefusalReason.BAD_DATA, transport="http", items=valid.rejected)
-            body = partial_success(signal, valid.rejected, valid.message)
-            return web.Response(body=body, content_type=content_type)
-        return web.Response(body=b"{}" if content_type == JSON else b"", content_type=content_type)
-
-    async def _body(self, request: web.BaseRequest, signal: Signal) -> bytes:
-        def probe(prefix: bytes) -> None:
-            if request.content_type == PROTOBUF and exceeds(signal, prefix, self._config.max_items):
-                raise TooLarge(f"more than {self._config.max_items} records in one request")
-
-        limit = self._config.max_request_body_size
-        body = await self._read(request, limit)
-        return decompress(body, request.headers.get("Content-Encoding", ""), limit=limit, probe=probe)
-
-    async def _read(self, request: web.BaseRequest, limit: int) -> bytes:
-        announced = request.content_length or 0
-        if announced > limit:
-            raise TooLarge(f"the body has {announced} bytes, the limit is {limit}")
-        chunks, size = [], 0
-        async with asyncio.timeout(self._config.read_timeout or None):
-            async for chunk in request.content.iter_any():
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > limit:
-                    raise TooLarge(f"the body has more than {limit} bytes")
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def _refuse(self, signal: Signal, error: Exception, *, json: bool) -> web.Response:
-        status, reason = _ANSWERS[type(error)]
-        self._next.refused(signal, reason, transport="http")
-        answer = _status(status, str(error) or "the body came too slowly", json=json)
-        answer.force_close()
+        if not self._cors:
+            answer = await self._respond(request)
+        elif self._cors.is_preflight(request.method, headers := headers_of(request.headers.items())):
+            answer = web.Response(status=204, headers=self._cors.preflight(headers))
+        else:
+            answer = await self._respond(request)
+            answer.headers.update(self._cors.actual(headers))
+        if self._headers:
+            answer.headers.update(self._headers)
         return answer
 
+    async def _respond(self, request: web.BaseRequest) -> web.Response:
+        encoding, signal = _encoding(request), self._paths.get(request.path)
+        if signal is None:
+            return _failure(404, "404 page not found", encoding)
+        try:
+            if self._authenticator:
+                self._authenticator.authenticate(headers_of(request.headers.items()))
+            if misdirected := _misdirected(request, encoding):
+                return misdirected
+            valid = await self._receive(request, signal, json=encoding == JSON)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            answer = answer_to(error)
+            self._next.refused(signal, answer.reason, transport=TRANSPORT)
+            return self._refusal(error, answer, encoding)
+        try:
+            await self._next.consume(valid.batch, transport=TRANSPORT)
+        except Exception as error:  # what is refused there is counted there
+            return self._refusal(error, answer_to(error), encoding)
+        return self._success(signal, valid, encoding)
 
-_ANSWERS = {
-    BadData: (400, RefusalReason.BAD_DATA),
-    UnsupportedEncoding: (415, RefusalReason.BAD_DATA),
-    TooLarge: (413, RefusalReason.TOO_LARGE),
-    TimeoutError: (408, RefusalReason.BAD_DATA),
-}
+    async def _receive(self, request: web.BaseRequest, signal: Signal, *, json: bool) -> Validated:
+        if self._server and self._server.is_draining:
+            raise shutting_down()
+        if refusal := self._next.admits(signal, 0, request.content_length or 0):
+            raise refusal
+        limit = self._config.max_request_body_size
+        body = await read_body(request, limit)
+        if "Content-Encoding" in request.headers:
+            encoding = ", ".join(request.headers.getall("Content-Encoding"))
+            body = await self._unpacking.decompress(
+                signal, body, encoding, allowed=self._encodings, limit=limit, json=json
+            )
+        if json:
+            body = await self._unpacking.decode(signal, body)
+        valid = await self._unpacking.validate(signal, body)
+        if self._config.include_metadata:
+            valid.batch.metadata = headers_of(request.headers.items())
+        return valid
+
+    def _success(self, signal: Signal, valid: Validated, encoding: str | None) -> web.Response:
+        body = b""
+        if valid.rejected:
+            self._next.refused(signal, RefusalReason.BAD_DATA, transport=TRANSPORT, items=valid.rejected)
+            body = partial_success(signal, valid.rejected, valid.message)
+        if encoding == JSON:
+            body = encode_message(SHAPES[signal].response.FromString(body))
+        return web.Response(body=body, content_type=encoding)
+
+    def _refusal(self, error: Exception, answer: Answer, encoding: str | None) -> web.Response:
+        if answer is BUG:
+            self._settings.logger.error("%s: unexpected error", self._settings.id, exc_info=error)
+            return _failure(answer.http, "internal error", encoding)
+        response = _failure(answer.http, str(error), encoding)
+        if isinstance(error, RetryableError):
+            # RFC 9110, 10.2.3: whole seconds
+            response.headers["Retry-After"] = str(math.ceil(error.retry_after or 1.0))
+        elif isinstance(error, UnauthenticatedError):
+            response.headers["WWW-Authenticate"] = error.challenge
+        if answer.http in _NEVER_AGAIN_HERE:
+            response.force_close()
+        return response
 
 
-def _misdirected(request: web.BaseRequest) -> web.Response | None:
+def _encoding(request: web.BaseRequest) -> str | None:
+    """OTLP specification, "OTLP/HTTP Request": what the sender wrote, and wants to read; None for neither."""
+    return _ENCODINGS.get(request.headers.get("Content-Type", "")) or _ENCODINGS.get(request.content_type)
+
+
+def _misdirected(request: web.BaseRequest, encoding: str | None) -> web.Response | None:
     if request.method != "POST":
-        text = "405 method not allowed, supported: [POST]\n"
-        return web.Response(status=405, text=text, headers={"Allow": "POST"})
-    if request.content_type not in {PROTOBUF, JSON}:
-        text = f"415 unsupported media type, supported: [{JSON}, {PROTOBUF}]\n"
-        return web.Response(status=415, text=text)
+        response = _failure(405, "405 method not allowed, supported: [POST]", encoding)
+        response.headers["Allow"] = "POST"
+        return response
+    if encoding is None:
+        return _failure(415, f"415 unsupported media type, supported: [{JSON}, {PROTOBUF}]", None)
     return None
 
 
-def _not_accepted(error: ConsumeError, *, json: bool) -> web.Response:
-    if not isinstance(error, RetryableError):
-        return _status(400, str(error), json=json)
-    answer = _status(503, str(error), json=json)
-    # RFC 9110, 10.2.3: whole seconds
-    answer.headers["Retry-After"] = str(math.ceil(error.retry_after or 1.0))
-    return answer
-
-
-def _status(status: int, message: str, *, json: bool) -> web.Response:
-    body = http_status_body(status, message, json=json)
-    return web.Response(status=status, body=body, content_type=JSON if json else PROTOBUF)
+def _failure(status: int, message: str, encoding: str | None) -> web.Response:
+    """OTLP specification, "Failures": a Status in the encoding of the request; text for who wrote in neither."""
+    if encoding is None:
+        return web.Response(status=status, text=f"{message}\n")
+    body = http_status_body(status, message, json=encoding == JSON)
+    return web.Response(status=status, body=body, content_type=encoding)

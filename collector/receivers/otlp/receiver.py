@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from collector.api import Intake, ReceiverFactory, Settings
+from collector.net.endpoint import Endpoint
+from collector.receivers.otlp.aside import Aside
 from collector.receivers.otlp.grpc import GrpcListener
 from collector.receivers.otlp.http import HttpListener
-from collector.receivers.otlp.settings import OtlpConfig
+from collector.receivers.otlp.settings import OtlpConfig, ProtocolConfig
 
 
 class OtlpReceiver:
+    """Takes OTLP over gRPC, HTTP or both."""
+
     def __init__(self, config: OtlpConfig, settings: Settings, next: Intake) -> None:
-        protocols = config.protocols
-        self.grpc = GrpcListener(protocols.grpc, settings, next) if protocols.grpc else None
-        self.http = HttpListener(protocols.http, settings, next) if protocols.http else None
+        protocols, aside = config.protocols, Aside()
+        self._config = protocols
+        self.grpc = GrpcListener(protocols.grpc, settings, next, aside) if protocols.grpc else None
+        self.http = HttpListener(protocols.http, settings, next, aside) if protocols.http else None
+
+    def endpoints(self) -> Mapping[str, str]:
+        found = {}
+        if self.grpc and self._config.grpc:
+            found["OTLP over gRPC"] = _url(self.grpc.endpoint, self._config.grpc)
+        if self.http and self._config.http:
+            found["OTLP over HTTP"] = _url(self.http.endpoint, self._config.http)
+        return found
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -24,6 +37,12 @@ class OtlpReceiver:
                 if listener:
                     await stack.enter_async_context(listener.lifespan())
             yield
+
+
+def _url(endpoint: Endpoint, config: ProtocolConfig) -> str:
+    if endpoint.path:
+        return str(endpoint)
+    return f"http{'s' if config.tls else ''}://{endpoint}"
 
 
 factory = ReceiverFactory(
