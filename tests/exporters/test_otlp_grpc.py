@@ -1,0 +1,386 @@
+import asyncio
+import itertools
+import socket
+
+import grpc
+import pytest
+import trustme
+import yaml
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+
+from collector.api import ComponentID
+from collector.batch import SHAPES, Signal
+from collector.errors import PermanentError, RetryableError
+from collector.net.otlp_status import DETAILS
+from collector.net.partial_success import partial_success
+from collector.net.tls import ServerTLS
+from collector.testing import make_batch
+from tests.exporters.servers import GrpcBackend, TcpServer, exporter, reset
+
+RETRYABLE = {"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"}
+REFUSALS = [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK]
+LARGE = {"items": 300, "key": "value" * 100}
+"""A batch that is compressed in a thread."""
+
+
+def plain(port, **config):
+    return exporter("otlp_grpc", yaml.safe_dump({"endpoint": f"localhost:{port}", "tls": {"insecure": True}, **config}))
+
+
+def with_delay(seconds):
+    status = Status()
+    status.details.add().Pack(RetryInfo(retry_delay=Duration(seconds=seconds)))
+    return ((DETAILS, status.SerializeToString()),)
+
+
+@pytest.mark.parametrize("signal", Signal)
+@pytest.mark.parametrize("size", [{}, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("compression", ["gzip", "deflate", "none"])
+async def test_the_bytes_arrive_as_they_are(signal, size, compression):
+    backend, batch = GrpcBackend(), make_batch(signal, **size)
+
+    async with backend.running():
+        exporting = plain(backend.port, compression=compression)
+        async with exporting.lifespan():
+            assert 0 == await exporting.export(batch)
+
+    (call,) = backend.calls
+    assert (SHAPES[signal].rpc, batch.wire) == (call.method, call.request)
+
+
+@pytest.mark.parametrize("size", [{}, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("code", REFUSALS, ids=lambda code: code.name)
+async def test_each_status_is_an_error_by_the_table_of_the_specification(code, size):
+    backend = GrpcBackend([(code, "because", ())])
+
+    async with backend.running():
+        exporting = plain(backend.port)
+        async with exporting.lifespan():
+            with pytest.raises(RetryableError if code.name in RETRYABLE else PermanentError, match="because"):
+                await exporting.export(make_batch(**size))
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE], ids=str)
+@pytest.mark.parametrize("size", [{}, LARGE], ids=["small", "large"])
+async def test_a_delay_that_the_backend_asks_for_is_passed_on(code, size):
+    backend = GrpcBackend([(code, "later", with_delay(7))])
+
+    async with backend.running():
+        exporting = plain(backend.port)
+        async with exporting.lifespan():
+            with pytest.raises(RetryableError) as refusal:
+                await exporting.export(make_batch(**size))
+
+    assert 7 == refusal.value.retry_after
+
+
+async def test_partial_success_is_counted_and_its_message_logged(caplog):
+    backend = GrpcBackend([partial_success(Signal.LOGS, 3, "too old"), partial_success(Signal.LOGS, 0, "a warning")])
+
+    async with backend.running():
+        exporting = plain(backend.port)
+        async with exporting.lifespan():
+            rejected = [await exporting.export(make_batch(Signal.LOGS, items=5)) for _ in range(2)]
+
+    assert [3, 0] == rejected
+    assert "too old" in caplog.text
+    assert "a warning" in caplog.text
+
+
+@pytest.mark.parametrize("answer", [b"\xff\xff", b"\0" * (5 << 20)], ids=["garbage", "more than 4 MiB"])
+async def test_an_answer_that_is_no_response_is_a_permanent_error(answer):
+    backend = GrpcBackend([answer])
+
+    async with backend.running():
+        exporting = plain(backend.port)
+        async with exporting.lifespan():
+            with pytest.raises(PermanentError):
+                await exporting.export(make_batch())
+
+
+@pytest.mark.parametrize("size", [{}, LARGE], ids=["small", "large"])
+async def test_a_cancelled_attempt_ends_the_call_and_not_the_connection(size):
+    backend = GrpcBackend([GrpcBackend.silence])
+
+    async with backend.running():
+        exporting = plain(backend.port)
+        async with exporting.lifespan():
+            attempt = asyncio.create_task(exporting.export(make_batch(**size)))
+            await backend.asked.wait()
+            attempt.cancel()
+            await asyncio.wait([attempt])
+            async with asyncio.timeout(5):
+                await backend.cancelled.wait()
+            await exporting.export(make_batch(**size))
+
+    assert attempt.cancelled()
+
+
+async def test_an_attempt_cancelled_while_it_is_being_compressed_is_never_made():
+    backend = GrpcBackend([GrpcBackend.silence])
+
+    async with backend.running():
+        exporting = plain(backend.port)
+        async with exporting.lifespan():
+            attempt = asyncio.create_task(exporting.export(make_batch(items=20_000, key="value" * 10)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            attempt.cancel()
+            await asyncio.wait([attempt])
+        await exporting_is_over()
+
+    assert attempt.cancelled()
+    assert not backend.calls or backend.cancelled.is_set()
+
+
+async def exporting_is_over():
+    """
+    Let the threads of the loop's executor finish.
+    """
+    await asyncio.get_running_loop().shutdown_default_executor()
+
+
+async def test_leaving_the_block_closes_the_connection():
+    async with TcpServer(read_only).running() as server:
+        exporting = plain(server.port)
+        async with exporting.lifespan():
+            attempt = asyncio.create_task(exporting.export(make_batch()))
+            await server.connections.get()
+            attempt.cancel()
+            await asyncio.wait([attempt])
+            del attempt  # its traceback has the call
+        async with asyncio.timeout(5):
+            await server.connections.join()
+
+
+SETTINGS = b"\0\0\0\4\0\0\0\0\0"
+
+
+async def read_only(reader, writer):
+    writer.write(SETTINGS)
+    await reader.read()
+
+
+async def reset_at_once(reader, writer):
+    reset(writer)
+
+
+async def close_after_the_preface(reader, writer):
+    await reader.readexactly(24)
+
+
+async def answer_in_http_1(reader, writer):
+    await reader.readexactly(24)
+    writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    await writer.drain()
+
+
+async def go_away_after_the_request(reader, writer):
+    """
+    Speak just enough HTTP/2: settings, then read the request, then vanish.
+    """
+    writer.write(SETTINGS)
+    await writer.drain()
+    await reader.readexactly(24)
+    while True:
+        head = await reader.readexactly(9)
+        await reader.readexactly(int.from_bytes(head[:3], "big"))
+        if head[3] == 0 and head[4] & 1:  # DATA with END_STREAM
+            reset(writer)
+            return
+
+
+@pytest.mark.parametrize(
+    "behave", [reset_at_once, close_after_the_preface, answer_in_http_1, go_away_after_the_request]
+)
+async def test_a_connection_that_breaks_is_retryable(behave):
+    async with TcpServer(behave).running() as server:
+        exporting = plain(server.port)
+        async with exporting.lifespan():
+            with pytest.raises(RetryableError, match="gRPC status 14"):
+                await exporting.export(make_batch())
+
+
+async def test_nobody_there_is_retryable():
+    with socket.socket() as unused:
+        unused.bind(("localhost", 0))
+        exporting = plain(unused.getsockname()[1])
+        async with exporting.lifespan():
+            with pytest.raises(RetryableError):
+                await exporting.export(make_batch())
+
+
+async def test_a_backend_that_comes_back_is_found_again():
+    with socket.socket() as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("localhost", 0))
+        port = reserved.getsockname()[1]
+        exporting, backend = plain(port, wait_for_ready=True), GrpcBackend()
+        async with exporting.lifespan():
+            attempt = asyncio.create_task(exporting.export(make_batch()))
+            await asyncio.sleep(0)
+            reserved.close()
+            async with backend.running(f"localhost:{port}"):
+                assert 0 == await attempt
+
+
+async def test_headers_and_credentials_are_sent_and_asked_for_each_time():
+    class Tokens:
+        tokens = itertools.count(1)
+
+        def credentials(self):
+            return {"authorization": f"Bearer {next(self.tokens)}"}
+
+    backend = GrpcBackend()
+    async with backend.running():
+        exporting = exporter(
+            "otlp_grpc",
+            f"""
+            endpoint: localhost:{backend.port}
+            tls: {{insecure: true}}
+            headers: {{X-Scope-OrgID: tenant, trace-bin: bytes}}
+            auth: {{authenticator: tokens}}
+            """,
+            extensions={ComponentID("tokens"): Tokens()},
+        )
+        async with exporting.lifespan():
+            for size in ({}, LARGE):
+                await exporting.export(make_batch(**size))
+
+    sent = [(c.metadata["x-scope-orgid"], c.metadata["trace-bin"], c.metadata["authorization"]) for c in backend.calls]
+    assert [("tenant", b"bytes", "Bearer 1"), ("tenant", b"bytes", "Bearer 2")] == sent
+    assert backend.calls[0].metadata["user-agent"].startswith("pyotelcol/")
+
+
+async def test_a_name_of_its_own_and_an_authority_are_sent():
+    backend = GrpcBackend()
+
+    async with backend.running():
+        exporting = plain(backend.port, user_agent="mine", authority="example.org")
+        async with exporting.lifespan():
+            await exporting.export(make_batch())
+
+    assert backend.calls[0].metadata["user-agent"].startswith("mine ")
+
+
+async def test_a_unix_socket_is_an_endpoint(tmp_path):
+    backend = GrpcBackend()
+
+    async with backend.running(f"unix:{tmp_path}/socket"):
+        exporting = exporter("otlp_grpc", f"{{endpoint: 'unix://{tmp_path}/socket', tls: {{insecure: true}}}}")
+        async with exporting.lifespan():
+            await exporting.export(make_batch())
+
+    assert 1 == len(backend.calls)
+
+
+class Hands:
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority, tmp_path):
+    certificate = authority.issue_cert("localhost")
+    ca = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    server = ServerTLS(
+        cert_pem=certificate.cert_chain_pems[0].bytes().decode(),
+        key_pem=certificate.private_key_pem.bytes().decode(),
+    )
+    return ca, server.credentials(Hands())
+
+
+@pytest.mark.parametrize("size", [{}, LARGE], ids=["small", "large"])
+async def test_the_connection_is_secured_by_default(tls, size):
+    ca, credentials = tls
+    backend = GrpcBackend()
+
+    async with backend.running(credentials=credentials):
+        exporting = exporter("otlp_grpc", f"{{endpoint: 'localhost:{backend.port}', tls: {{ca_file: '{ca}'}}}}")
+        async with exporting.lifespan():
+            assert 0 == await exporting.export(make_batch(**size))
+
+
+async def test_https_before_the_endpoint_means_tls_even_if_insecure(tls):
+    ca, credentials = tls
+    backend = GrpcBackend()
+
+    async with backend.running(credentials=credentials):
+        endpoint = f"https://localhost:{backend.port}"
+        exporting = exporter("otlp_grpc", f"{{endpoint: '{endpoint}', tls: {{ca_file: '{ca}', insecure: true}}}}")
+        async with exporting.lifespan():
+            assert 0 == await exporting.export(make_batch())
+
+
+async def test_a_backend_of_another_authority_is_not_sent_anything(tls):
+    _, credentials = tls
+    backend = GrpcBackend()
+
+    async with backend.running(credentials=credentials):
+        exporting = exporter("otlp_grpc", f"endpoint: localhost:{backend.port}")
+        async with exporting.lifespan():
+            with pytest.raises(RetryableError):
+                await exporting.export(make_batch())
+
+    assert [] == backend.calls
+
+
+async def test_a_changed_authority_is_used_for_new_calls_while_old_ones_end_in_peace(authority, tls, tmp_path):
+    ca, credentials = tls
+    backend, clock = GrpcBackend([GrpcBackend.silence]), Hands()
+
+    async with backend.running(credentials=credentials):
+        config = f"{{endpoint: 'localhost:{backend.port}', tls: {{ca_file: '{ca}', reload_interval: 1}}}}"
+        exporting = exporter("otlp_grpc", config, clock=clock)
+        async with exporting.lifespan():
+            old = asyncio.create_task(exporting.export(make_batch()))
+            await backend.asked.wait()
+            write_other_authority(ca, authority)
+            clock.now = 1
+            new = await exporting.export(make_batch())
+            was_going_on = not old.done() and not backend.cancelled.is_set()
+            old.cancel()
+            await asyncio.wait([old])
+
+    assert (0, True) == (new, was_going_on)
+
+
+def write_other_authority(path, authority):
+    path.write_bytes(trustme.CA().cert_pem.bytes() + authority.cert_pem.bytes())
+
+
+@pytest.mark.slow
+async def test_compressing_some_megabytes_does_not_hold_up_the_loop():
+    """
+    Where it runs on the loop, four megabytes hold it up for fifty milliseconds and more.
+    """
+    backend, batch = GrpcBackend(), make_batch(items=40_000, key="value", other="thing" * 10)
+    loop, gaps = asyncio.get_running_loop(), []
+
+    async def tick():
+        while True:
+            before = loop.time()
+            await asyncio.sleep(0.001)
+            gaps.append(loop.time() - before)
+
+    async with backend.running():
+        exporting = plain(backend.port)
+        async with exporting.lifespan():
+            await exporting.export(make_batch())
+            ticking = asyncio.create_task(tick())
+            await asyncio.sleep(0)
+            await exporting.export(batch)
+            ticking.cancel()
+
+    assert len(batch.wire) > 4_000_000
+    assert sorted(gaps)[len(gaps) // 2] < 0.02
