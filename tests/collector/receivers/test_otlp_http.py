@@ -2,6 +2,7 @@ import asyncio
 import gzip
 import json
 import zlib
+from contextlib import AsyncExitStack
 
 import aiohttp
 import cramjam
@@ -414,6 +415,31 @@ async def test_a_client_that_goes_away_in_the_middle_is_no_news(start, caplog):
 
     assert "" == caplog.text
     assert {} == otlp.door.refused()
+
+
+async def test_a_stop_finishes_what_is_under_way_and_refuses_what_comes_later():
+    door = Door()
+    door.is_open.clear()
+    receiver = build(HTTP, door)
+    async with AsyncExitStack() as running:
+        await running.enter_async_context(receiver.lifespan())
+        first, second = [await asyncio.open_connection("localhost", receiver.http.endpoint.port) for _ in range(2)]
+        first[1].write(raw(SPANS.wire))
+        await door.entered.wait()
+
+        stopping = asyncio.create_task(running.pop_all().aclose())
+        await until(lambda: receiver.http._server.is_draining)
+        second[1].write(raw(SPANS.wire))
+        refused = await second[0].read()
+        door.is_open.set()
+
+        assert refused.startswith(b"HTTP/1.1 503")
+        assert b"Retry-After: 1\r\n" in refused
+        assert (await first[0].read()).startswith(b"HTTP/1.1 200")
+        assert (3, {"shutting_down": 1}) == (door.items, door.refused())
+        await stopping
+        for _, writer in (first, second):
+            writer.close()
 
 
 @pytest.mark.parametrize("form", ["unix:{}", "unix://{}"])
