@@ -22,8 +22,59 @@ from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, runtime_che
 
 from pydantic import BaseModel, ConfigDict
 
-from collector.batch import ALL_SIGNALS, Batch, Signal
-from collector.errors import DropReason, RefusalReason, RetryableError
+from collector.batch import ALL_SIGNALS, RECORD_SIGNALS, Batch, Signal
+from collector.errors import DropReason, PermanentError, RefusalReason, RetryableError
+from collector.records.functions import log_processor, metric_processor, span_processor
+from collector.records.mapping import map_records
+from collector.records.metrics import Exemplar, Metric, Point
+from collector.records.views import Event, Link, LogRecord, Resource, Scope, Span
+
+__all__ = [
+    "ALL_SIGNALS",
+    "RECORD_SIGNALS",
+    "AnyProcessorFactory",
+    "Batch",
+    "BufferingProcessorFactory",
+    "ClientAuthenticator",
+    "Clock",
+    "ComponentConfig",
+    "ComponentID",
+    "ComponentTelemetry",
+    "ConnectorFactory",
+    "Consumer",
+    "DropReason",
+    "Event",
+    "Exemplar",
+    "Exporter",
+    "ExporterFactory",
+    "ExtensionFactory",
+    "HasAdmission",
+    "HasEndpoints",
+    "HasLifespan",
+    "HasReadiness",
+    "Host",
+    "Intake",
+    "Link",
+    "LogRecord",
+    "Metric",
+    "PermanentError",
+    "Point",
+    "Processor",
+    "ProcessorFactory",
+    "ReceiverFactory",
+    "RefusalReason",
+    "Resource",
+    "RetryableError",
+    "Scope",
+    "ServerAuthenticator",
+    "Settings",
+    "Signal",
+    "Span",
+    "log_processor",
+    "map_records",
+    "metric_processor",
+    "span_processor",
+]
 
 
 class Consumer(Protocol):
