@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metr
 from opentelemetry.proto.collector.profiles.v1development import profiles_service_pb2 as profiles
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
 
-from collector.wire.projection import OPAQUE, Spec, project
+from collector.wire.projection import OPAQUE, Spec, checker, project
 
 
 class Signal(enum.StrEnum):
@@ -60,6 +60,8 @@ class Shape(NamedTuple):
     """The way from the request down to its records."""
     skeleton: type[Message]
     """The request with records left as bytes: all that counting and splitting need."""
+    checker: type[Message]
+    """A class that accepts what `request` accepts and keeps next to nothing of it: all that validation needs."""
     unit: str
     """What one item is called in metric names."""
     rejected: str
@@ -81,6 +83,7 @@ def _shape(module: Any, name: str, fields: str, leaf: Any = OPAQUE, last: _Path 
         response=getattr(module, f"Export{name}ServiceResponse"),
         path=(*map(attrgetter, (resources, scopes, records)), *last),
         skeleton=project(request, spec),
+        checker=checker(request),
         rpc=f"/{service}/Export",
         **rest,
     )
@@ -160,7 +163,7 @@ class Batch:
         Raises:
             google.protobuf.message.DecodeError: it is not.
         """
-        SHAPES[signal].request.FromString(wire)  # C speed; the tree is thrown away, the certainty kept
+        SHAPES[signal].checker.FromString(wire)  # C speed; what it builds is thrown away, the certainty kept
         return cls(signal, wire=wire, metadata=metadata)
 
     @classmethod

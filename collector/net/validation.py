@@ -49,7 +49,7 @@ def validate(signal: Signal, wire: bytes, *, max_items: int, max_record_size: in
         skeleton = shape.skeleton.FromString(wire)
         items = _counted(shape, skeleton, max_items)
         if len(wire) <= MEDIUM:
-            shape.request.FromString(wire)
+            shape.checker.FromString(wire)
     except (DecodeError, WireError) as error:
         # the part before names a class of this program
         reason = str(error).rpartition("': ")[2]
