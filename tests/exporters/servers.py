@@ -116,6 +116,7 @@ class TcpServer:
             while True:
                 connection, _ = await loop.sock_accept(listener)
                 tasks.create_task(self._serve(connection, context))
+                await asyncio.sleep(0)  # a task that is cancelled before it starts could not close its connection
 
     async def _serve(self, connection, context):
         loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()

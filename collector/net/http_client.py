@@ -1,0 +1,256 @@
+"""Requests to one HTTP backend, bounded in what they read and in whom they believe.
+
+aiohttp is imported when a client starts, so that checking a configuration does without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import io
+import re
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from collector.api import ComponentConfig, Settings
+from collector.config_types import Duration
+from collector.errors import RetryableError
+from collector.net.authentication import AuthConfig, client_authenticator
+from collector.net.bad_input import BadInput
+from collector.net.compression import compress
+from collector.net.decompression import decompress
+from collector.net.otlp_status import readable
+from collector.net.tls import ClientTLS, Reloading
+from collector.net.user_agent import user_agent
+
+if TYPE_CHECKING:
+    import aiohttp
+
+MOST_READ = 64 << 10
+"""Bytes of an answer that are read; the connection is closed then, so that nobody can make us read more."""
+LARGE = 64 << 10
+"""Bytes from which a body is compressed in a thread: 1.4 ms of gzip or more, which should not hold up the loop."""
+
+# RFC 9110, 5.6.2 and 5.5
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+_OURS = frozenset({"content-type", "content-encoding", "content-length", "transfer-encoding", "accept-encoding"})
+
+
+def _sendable(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    if len({name.lower() for name in headers}) < len(headers):
+        raise ValueError("a header is there twice, in other letters")
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value.get_secret_value()):
+            raise ValueError(f"{name!r} has characters that no header can have, in its name or in its value")
+        if name.lower() in _OURS:
+            raise ValueError(f"{name} is for the exporter to say")
+    return headers
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)  # raises ValueError for a host or port that cannot be
+    if text and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0):
+        raise ValueError("must be a URL that starts with http:// or https://")
+    if parts.query or parts.fragment:
+        raise ValueError("must be a URL without ? and #")
+    return text
+
+
+def _secret_url(text: SecretStr) -> SecretStr:
+    _url(text.get_secret_value())
+    return text
+
+
+URL = Annotated[str, AfterValidator(_url)]
+Headers = Annotated[dict[str, SecretStr], AfterValidator(_sendable)]
+
+
+class Compression(enum.StrEnum):
+    GZIP = "gzip"
+    ZSTD = "zstd"
+    DEFLATE = "deflate"
+    NONE = "none"
+
+
+_LEVELS = {
+    Compression.GZIP: range(-1, 10),
+    Compression.DEFLATE: range(-1, 10),
+    Compression.ZSTD: range(1, 12),
+    Compression.NONE: range(0),
+}
+
+
+class CompressionParams(ComponentConfig):
+    level: int | None = Field(
+        default=None, description="-1 to 9 for gzip and deflate, 1 to 11 for zstd; absent for the usual one."
+    )
+
+
+class HttpClientConfig(ComponentConfig):
+    """The keys of a component that sends over HTTP, with the Collector's names and defaults."""
+
+    headers: Headers = Field(default={}, description="Headers that every request has; values are kept secret.")
+    compression: Compression = Field(
+        default=Compression.GZIP, description="How bodies are compressed: gzip, zstd, deflate or none."
+    )
+    compression_params: CompressionParams = Field(
+        default=CompressionParams(), description="How much work is put into that."
+    )
+    tls: ClientTLS = Field(default=ClientTLS(), description="How connections to https:// are secured.")
+    auth: AuthConfig | None = Field(default=None, description="The extension that gives requests their credentials.")
+    proxy_url: Annotated[SecretStr, AfterValidator(_secret_url)] = Field(
+        default=SecretStr(""),
+        description="Proxy to go through; absent follows HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment.",
+    )
+    max_conns_per_host: int = Field(default=0, ge=0, description="Connections to one address at a time; 0 for any.")
+    idle_conn_timeout: Duration = Field(default=90.0, description="How long an idle connection is kept.")
+    disable_keep_alives: bool = Field(default=False, description="Whether each request has a connection of its own.")
+
+    @model_validator(mode="after")
+    def _level_is_one(self) -> Self:
+        level = self.compression_params.level
+        if level is not None and level not in _LEVELS[self.compression]:
+            raise ValueError(f"compression_params::level {level} is none of {self.compression}")
+        return self
+
+
+class HttpAnswer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    body: bytes
+    """At most `MOST_READ` bytes, not compressed; empty if it could not be read."""
+    is_whole: bool
+    """False if there was more, or if it could not be decompressed."""
+
+
+class HttpClient:
+    """Sends one request at a time, or several; keeps connections between them."""
+
+    def __init__(self, config: HttpClientConfig, settings: Settings) -> None:
+        """
+        Raises:
+            ConfigError: `auth` names no extension that has credentials.
+        """
+        self._config = config
+        self._authenticator = client_authenticator(config.auth, settings, f"exporters::{settings.id}")
+        self._clock = settings.clock
+        self._contexts: Reloading[ssl.SSLContext] | None = None
+        self._proxies: dict[str, str | None] = {}
+        self._headers = {"user-agent": user_agent()}
+        self._headers |= {name.lower(): value.get_secret_value() for name, value in config.headers.items()}
+        if config.compression is not Compression.NONE:
+            self._headers["content-encoding"] = config.compression
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Leaving the block closes every connection."""
+        import aiohttp  # noqa: PLC0415  see above
+
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            limit_per_host=self._config.max_conns_per_host,
+            force_close=self._config.disable_keep_alives,
+            keepalive_timeout=None if self._config.disable_keep_alives else self._config.idle_conn_timeout,
+        )
+        async with aiohttp.ClientSession(
+            connector=connector,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept-Encoding",),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # the engine bounds each attempt
+        ) as self._session:
+            yield
+
+    async def post(self, url: str, body: bytes, content_type: str) -> HttpAnswer:
+        """Compress and send `body`; the answer may be a refusal.
+
+        Raises:
+            RetryableError: there was no answer, or only a part of it.
+        """
+        import aiohttp  # noqa: PLC0415  see above
+
+        if self._session is None:
+            raise RuntimeError("the client has not been started")
+        body = await self._compressed(body)
+        try:
+            async with self._session.post(
+                url,
+                data=io.BytesIO(body),
+                headers={**self._headers, "content-type": content_type, **self._credentials()},
+                allow_redirects=False,
+                proxy=self._proxy(url),
+                ssl=self._context(url),
+                server_hostname=self._config.tls.server_name_override or None,
+            ) as response:
+                return await _read(response)
+        except (aiohttp.ClientError, OSError) as error:
+            raise RetryableError(readable(f"{_place(url)}: {_cause(error)}")) from error
+
+    def _credentials(self) -> Mapping[str, str]:
+        return self._authenticator.credentials() if self._authenticator else {}
+
+    async def _compressed(self, body: bytes) -> bytes:
+        encoding, level = self._config.compression, self._config.compression_params.level
+        if len(body) < LARGE:
+            return compress(body, encoding, level)
+        return await asyncio.to_thread(compress, body, encoding, level)
+
+    def _context(self, url: str) -> ssl.SSLContext | bool:
+        if not url.startswith("https:"):
+            return True
+        if self._contexts is None:
+            self._contexts = Reloading(self._config.tls, self._config.tls.context, self._clock)
+        return self._contexts.current()
+
+    def _proxy(self, url: str) -> str | None:
+        if url not in self._proxies:
+            given = self._config.proxy_url.get_secret_value()
+            self._proxies[url] = given or _proxy_of_the_environment(url)
+        return self._proxies[url]
+
+
+async def _read(response: aiohttp.ClientResponse) -> HttpAnswer:
+    import aiohttp  # noqa: PLC0415  see above
+
+    body, is_whole = b"", True
+    try:
+        while len(body) <= MOST_READ and (chunk := await response.content.read(MOST_READ)):
+            body += chunk
+    except aiohttp.ClientPayloadError:
+        if response.status < 300:  # whether it was accepted is said at the end
+            raise
+        is_whole = False
+    if len(body) > MOST_READ:
+        response.close()
+        body, is_whole = body[:MOST_READ], False
+    try:
+        body = decompress(body, response.headers.get("Content-Encoding", ""), limit=MOST_READ)
+    except BadInput:
+        body, is_whole = b"", False
+    return HttpAnswer(response.status, response.headers, body, is_whole)
+
+
+def _proxy_of_the_environment(url: str) -> str | None:
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  aiohttp has it by then
+
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
+    return proxy if proxy and not proxy_bypass(parts.netloc.rpartition("@")[2]) else None
+
+
+def _place(url: str) -> str:
+    """Return a URL without the user and password that it may have."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _cause(error: Exception) -> str:
+    return str(error) or type(error).__name__
