@@ -7,18 +7,30 @@ file beside the configuration.
 
 from __future__ import annotations
 
+import difflib
 import enum
 import importlib
 import importlib.util
 import pkgutil
-import sys
-import traceback
+from collections import defaultdict
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from collector.api import (
+    BufferingProcessorFactory,
+    ConnectorFactory,
+    ExporterFactory,
+    ExtensionFactory,
+    ProcessorFactory,
+    ReceiverFactory,
+)
 from collector.errors import ConfigError
+from collector.plugins import load_plugin, why
+from collector.records.functions import RecordFunction
 
 
 class Kind(enum.StrEnum):
@@ -36,6 +48,13 @@ _PACKAGES = {
     Kind.CONNECTOR: "collector.connectors",
     Kind.EXTENSION: "collector.extensions",
 }
+_FACTORIES: Mapping[Kind, tuple[type, ...]] = {
+    Kind.RECEIVER: (ReceiverFactory,),
+    Kind.PROCESSOR: (ProcessorFactory, BufferingProcessorFactory),
+    Kind.EXPORTER: (ExporterFactory,),
+    Kind.CONNECTOR: (ConnectorFactory,),
+    Kind.EXTENSION: (ExtensionFactory,),
+}
 
 
 def load_factory(kind: Kind, type_: str, *, plugin: Path | None = None) -> Any:
@@ -50,18 +69,21 @@ def load_factory(kind: Kind, type_: str, *, plugin: Path | None = None) -> Any:
         ConfigError: no such type, two distributions claim it, or it cannot be imported.
     """
     if plugin is not None:
-        return _from_file(kind, plugin)
-    builtin, installed = builtin_types(kind), _installed(kind)
-    if type_ in builtin and type_ in installed:
-        raise ConfigError(f"{type_!r} is built in, and also claimed by {installed[type_].value}")
+        return _factory_in(load_plugin(plugin), kind, type_, str(plugin))
+    builtin, claims = builtin_types(kind), _installed(kind).get(type_, [])
+    if len(claims) + (type_ in builtin) > 1:
+        first = "is built in, and also" if type_ in builtin else "is"
+        raise ConfigError(f"{type_!r} {first} claimed by {' and by '.join(point.value for point in claims)}")
     if type_ in builtin:
-        return importlib.import_module(f"{_PACKAGES[kind]}.{type_}").factory
-    if type_ in installed:
-        return _from_entry_point(installed[type_])
+        return _builtin(kind, type_)
+    if claims:
+        return _from_entry_point(claims[0], kind, type_)
     if type_ in (aliases := _aliases(kind)):
         return aliases[type_]
-    known = ", ".join(known_types(kind)) or "none"
-    raise ConfigError(f"unknown type {type_!r}; known types: {known}")
+    known = known_types(kind)
+    close = difflib.get_close_matches(type_, [*known, *aliases], 1)
+    suggestion = f"; did you mean {close[0]}?" if close else "."
+    raise ConfigError(f"unknown type {type_!r}{suggestion} Known types: {', '.join(known) or 'none'}")
 
 
 def known_types(kind: Kind) -> list[str]:
@@ -79,57 +101,99 @@ def builtin_types(kind: Kind) -> frozenset[str]:
     return frozenset(name for name in names if not name.startswith("_"))
 
 
+def factory_of(kind: Kind, component: object) -> Any:
+    """Return the factory that `component` is or stands for; None if it is something else.
+
+    A decorated function stands for the factory of the processor that calls it.
+    """
+    if isinstance(component, RecordFunction) and kind is Kind.PROCESSOR:
+        return _factory_of_function(component)
+    return component if isinstance(component, _FACTORIES[kind]) else None
+
+
+def _factory_of_function(function: RecordFunction[..., Any]) -> ProcessorFactory[Any]:
+    def build(config: Any, settings: object) -> Any:
+        return function.processor(config)
+
+    build.__module__ = function.__module__  # whose docstring is the component's documentation
+    return ProcessorFactory(config=function.config, build=build, signals=frozenset({function.signal}))
+
+
+def _builtin(kind: Kind, type_: str) -> Any:
+    try:
+        return importlib.import_module(f"{_PACKAGES[kind]}.{type_}").factory
+    except ImportError as error:
+        raise ConfigError(f"{type_!r} cannot be imported: {why(error)}") from error
+
+
 @cache
 def _aliases(kind: Kind) -> dict[str, Any]:
     """Former names of built-in types; imports all of them, so it is asked last."""
-    factories = [importlib.import_module(f"{_PACKAGES[kind]}.{type_}").factory for type_ in builtin_types(kind)]
-    return {alias: factory for factory in factories for alias in factory.aliases}
+    aliases = {}
+    for type_ in builtin_types(kind):
+        try:
+            factory = _builtin(kind, type_)
+        except ConfigError:  # something that it needs is not installed, so nobody means it
+            continue
+        aliases.update(dict.fromkeys(factory.aliases, factory))
+    return aliases
 
 
 @cache
-def _installed(kind: Kind) -> dict[str, EntryPoint]:
-    points: dict[str, EntryPoint] = {}
-    for point in entry_points(group=f"pyotelcol.{kind}"):
-        if point.name in points and points[point.name].value != point.value:
-            raise ConfigError(f"{point.name!r} is claimed by {points[point.name].value} and by {point.value}")
-        points[point.name] = point
-    return points
-
-
-def _from_entry_point(point: EntryPoint) -> Any:
-    try:
-        return point.load()
-    except Exception as error:
-        raise ConfigError(f"cannot import {point.value}: {_cause(error, point.value)}") from error
+def _installed(kind: Kind) -> Mapping[str, list[EntryPoint]]:
+    """Return what installed distributions claim, by type; a claim that is found twice counts once."""
+    points: dict[str, dict[str, EntryPoint]] = defaultdict(dict)
+    for point in _entry_points().select(group=f"pyotelcol.{kind}"):
+        points[point.name][point.value] = point
+    return {name: list(claims.values()) for name, claims in points.items()}
 
 
 @cache
-def _from_file(kind: Kind, path: Path) -> Any:
-    """Import a file under a name of its own and find the factory in it."""
-    spec = importlib.util.spec_from_file_location(f"pyotelcol_plugin_{path.stem}_{abs(hash(path.resolve()))}", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise ConfigError(f"plugin {path}: there is no such Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+def _entry_points() -> Any:
+    return entry_points()
+
+
+def _from_entry_point(point: EntryPoint, kind: Kind, type_: str) -> Any:
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[spec.name]
-        raise ConfigError(f"plugin {_cause(error, str(path))}") from error
-    return _factory_in(module, path)
+        component = point.load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # as for a plugin
+        raise ConfigError(f"cannot import {point.value}: {why(error)}") from error
+    if isinstance(component, ModuleType):
+        return _factory_in(component, kind, type_, point.value)
+    return _checked(component, kind, point.value)
 
 
-def _factory_in(module: Any, path: Path) -> Any:
+def _factory_in(module: ModuleType, kind: Kind, type_: str, where: str) -> Any:
+    """Return what a module calls `factory`, or the only one it has, or the one that is called like the type."""
     if hasattr(module, "factory"):
-        return module.factory
-    own = [v for v in vars(module).values() if type(v).__module__ == "collector.api" and hasattr(v, "build")]
-    if len(own) != 1:
-        raise ConfigError(f"plugin {path}: has {len(own)} factories; name the one to use `factory`")
-    return own[0]
+        return _checked(module.factory, kind, f"{where}: `factory`")
+    found = {name: value for name, value in vars(module).items() if factory_of(kind, value)}
+    own = {name: value for name, value in found.items() if _is_made_in(module, value)}
+    found = own or found
+    if type_ in found:
+        return factory_of(kind, found[type_])
+    if len({id(value) for value in found.values()}) == 1:
+        return factory_of(kind, next(iter(found.values())))
+    if not found:
+        hint = "; decorate a function with @span_processor or the like" if kind is Kind.PROCESSOR else ""
+        raise ConfigError(f"{where}: has nothing for {kind}: name a {_wanted(kind)} `factory`{hint}")
+    names = ", ".join(found)
+    raise ConfigError(f"{where}: has several: {names}. Call one of them `factory`, or the component like one of them")
 
 
-def _cause(error: Exception, path: str) -> str:
-    """Say where in the plugin's own file it went wrong, and why."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
-    return f"{path}:{line}: {type(error).__name__}: {error}" if line else f"{path}: {type(error).__name__}: {error}"
+def _checked(component: object, kind: Kind, where: str) -> Any:
+    factory = factory_of(kind, component)
+    if factory is None:
+        raise ConfigError(f"{where} is a {type(component).__name__}; for {kind} it has to be {_wanted(kind)}")
+    return factory
+
+
+def _wanted(kind: Kind) -> str:
+    return " or ".join(factory.__name__ for factory in _FACTORIES[kind])
+
+
+def _is_made_in(module: ModuleType, component: Any) -> bool:
+    made_of = component if isinstance(component, RecordFunction) else component.build
+    return bool(getattr(made_of, "__module__", "") == module.__name__)

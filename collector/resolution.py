@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from collector.api import ComponentConfig, ComponentID, ConnectorFactory, ExporterFactory
@@ -56,9 +57,8 @@ def _resolve_one(config: CollectorConfig, kind: Kind, id_: ComponentID, load: Lo
     where = (str(kind), str(id_))
     body = getattr(config, kind)[id_]
     try:
-        plugin = config.base_directory / body[PLUGIN] if PLUGIN in body else None
-        factory = load(kind, id_.type, plugin=plugin)
-    except (ConfigError, TypeError) as error:
+        factory = load(kind, id_.type, plugin=_plugin(config.base_directory, body))
+    except ConfigError as error:
         raise ConfigError(str(config.mistake((*where, PLUGIN) if PLUGIN in body else where, str(error)))) from None
     if not isinstance(factory, ExporterFactory):
         return Resolved(factory, config.component(factory.config, where, keys=set(body) - {PLUGIN}), None)
@@ -69,6 +69,15 @@ def _resolve_one(config: CollectorConfig, kind: Kind, id_: ComponentID, load: Lo
             lambda: _with_defaults_of(factory, config.component(DeliveryConfig, where, keys=_DELIVERY_KEYS)),
         ),
     )
+
+
+def _plugin(directory: Path, body: Mapping[str, Any]) -> Path | None:
+    if PLUGIN not in body:
+        return None
+    path = body[PLUGIN]
+    if not isinstance(path, str):
+        raise ConfigError("must be the path of a Python file")
+    return directory / path
 
 
 def _with_defaults_of(factory: ExporterFactory[Any], config: DeliveryConfig) -> DeliveryConfig:
