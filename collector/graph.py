@@ -23,7 +23,16 @@ from collector.delivery.drain import Drain
 from collector.delivery.queue import DirectDelivery, SendingQueue
 from collector.delivery.retry import Delivery
 from collector.errors import ConfigError
-from collector.nodes import AfterAcceptance, BufferingNode, ConnectorNode, FanOut, ProcessorNode, ReceiverNode, Room
+from collector.nodes import (
+    BUGS,
+    AfterAcceptance,
+    BufferingNode,
+    ConnectorNode,
+    FanOut,
+    ProcessorNode,
+    ReceiverNode,
+    Room,
+)
 from collector.registry import Kind, load_factory
 from collector.resolution import Components, LoadFactory, resolve
 from collector.telemetry import Telemetry
@@ -172,7 +181,7 @@ class _Builder:
             component = build(self._components[kind, id_].config, self._settings(id_), *neighbours)
         except ConfigError as error:
             self._mistakes.append(self._config.mistake((str(kind), str(id_)), str(error)))
-        except Exception as bug:
+        except BUGS as bug:
             logger.debug("%s could not be built", id_, exc_info=True)
             text = f"could not be built: {type(bug).__name__}: {bug}"
             self._mistakes.append(self._config.mistake((str(kind), str(id_)), text))

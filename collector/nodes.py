@@ -107,7 +107,7 @@ class ProcessorNode:
         signal, incoming = batch.signal, len(batch)
         self._incoming.value += incoming
         try:
-            with a_bug_costs_one_batch(self._settings):
+            with a_bug_costs_one_batch(self._settings, WITHOUT_WAITING):
                 result = self._processor.process(batch)
                 outgoing = 0 if result is None else _checked(result, signal)
         except ConsumeError as error:
@@ -174,7 +174,7 @@ class ConnectorNode:
             await self._connector.consume(batch)
         except ConsumeError:  # of what comes next, which counted it
             raise
-        except Exception as bug:
+        except BUGS as bug:
             self._accounts.dropped(signal, DropReason.PLUGIN_ERROR, items)
             raise _report(bug, self._settings) from bug
 
@@ -247,20 +247,26 @@ class FanOut:
             raise refusals[0]
 
 
+BUGS: tuple[type[BaseException], ...] = (Exception, SystemExit)
+"""What no component should raise.  `sys.exit()` in one of them must not end the collector either."""
+WITHOUT_WAITING: tuple[type[BaseException], ...] = (BaseException,)
+"""The same where nothing is awaited, so that nobody can have been cancelled."""
+
+
 @contextmanager
-def a_bug_costs_one_batch(settings: Settings) -> Iterator[None]:
+def a_bug_costs_one_batch(settings: Settings, bugs: tuple[type[BaseException], ...] = BUGS) -> Iterator[None]:
     """Report an unforeseen exception as a permanent error.
 
     A batch that trips a bug would trip it again after a restart: crashing would turn one bad batch into an outage.
     """
     try:
         yield
-    except ConsumeError:
+    except (ConsumeError, KeyboardInterrupt):
         raise
-    except Exception as bug:
+    except bugs as bug:
         raise _report(bug, settings) from bug
 
 
-def _report(bug: Exception, settings: Settings) -> PermanentError:
+def _report(bug: BaseException, settings: Settings) -> PermanentError:
     settings.logger.error("%s: unexpected error, the batch is dropped", settings.id, exc_info=bug)
     return PermanentError(f"internal error in {settings.id}: {type(bug).__name__}", reason=DropReason.PLUGIN_ERROR)
