@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
 from opentelemetry.proto.collector.profiles.v1development import profiles_service_pb2 as profiles
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
+from opentelemetry.proto.trace.v1 import trace_pb2 as spans
 
 from collector.wire.projection import OPAQUE, Spec, checker, project
 
@@ -73,6 +74,10 @@ class Shape(NamedTuple):
     """Whether two requests make one by joining their bytes."""
 
 
+# An id given twice is the last one, as in every field; who looks at the first one has to know that there is no other
+_COUNTED = frozenset({f"{spans.Span.DESCRIPTOR.full_name}.{name}" for name in ("trace_id", "span_id")})
+
+
 def _shape(module: Any, name: str, fields: str, leaf: Any = OPAQUE, last: _Path = (), **rest: Any) -> Shape:
     resources, scopes, records = fields.split()
     request = getattr(module, f"Export{name}ServiceRequest")
@@ -83,7 +88,7 @@ def _shape(module: Any, name: str, fields: str, leaf: Any = OPAQUE, last: _Path 
         response=getattr(module, f"Export{name}ServiceResponse"),
         path=(*map(attrgetter, (resources, scopes, records)), *last),
         skeleton=project(request, spec),
-        checker=checker(request),
+        checker=checker(request, _COUNTED),
         rpc=f"/{service}/Export",
         **rest,
     )

@@ -48,13 +48,12 @@ def validate(signal: Signal, wire: bytes, *, max_items: int, max_record_size: in
             _Parts(wire, max_items, max_record_size).check(shape.request, 0, len(wire))
         skeleton = shape.skeleton.FromString(wire)
         items = _counted(shape, skeleton, max_items)
-        if len(wire) <= MEDIUM:
-            shape.checker.FromString(wire)
+        checked = shape.checker.FromString(wire)
     except (DecodeError, WireError) as error:
         # the part before names a class of this program
         reason = str(error).rpartition("': ")[2]
         raise BadData(f"not an OTLP request for {signal}: {reason}") from None
-    if signal is Signal.TRACES and has_bad_ids(skeleton):
+    if signal is Signal.TRACES and has_bad_ids(skeleton, checked, items):
         return _accept_the_others(wire, items)
     return Validated(Batch(signal, wire=wire, items=items), 0, "")
 
