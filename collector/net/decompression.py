@@ -96,7 +96,7 @@ def _zstd(body: bytes, limit: int, probe: Probe | None) -> bytes:
     declared = _zstd_content_size(body)
     if declared is not None and declared > limit:
         raise TooLarge(f"declares {declared} bytes after decompression, the limit is {limit}")
-    return _into_room_for(limit, cramjam.zstd.decompress_into, body, probe)
+    return _looking_first(limit, cramjam.zstd.decompress_into, body, probe)
 
 
 def _zstd_content_size(body: bytes) -> int | None:
@@ -133,33 +133,58 @@ def _snappy(body: bytes, limit: int, probe: Probe | None) -> bytes:
         raise TooLarge(f"declares {declared} bytes after decompression, the limit is {limit}")
     if declared > len(body) * _SNAPPY_RATIO:
         raise BadData(f"declares {declared} bytes, which {len(body)} bytes of snappy cannot make")
-    return _into_room_for(declared, cramjam.snappy.decompress_raw_into, body, probe)
+    return _into_room_for(declared, cramjam.snappy.decompress_raw_into, body)
 
 
 def _snappy_framed(body: bytes, limit: int, probe: Probe | None) -> bytes:
-    return _into_room_for(limit, cramjam.snappy.decompress_into, body, probe)
+    return _looking_first(limit, cramjam.snappy.decompress_into, body, probe)
 
 
 def _lz4(body: bytes, limit: int, probe: Probe | None) -> bytes:
-    return _into_room_for(limit, cramjam.lz4.decompress_into, body, probe)
+    return _looking_first(limit, cramjam.lz4.decompress_into, body, probe)
 
 
-def _into_room_for(limit: int, decompress_into: Any, body: bytes, probe: Probe | None) -> bytes:
+def _looking_first(limit: int, decompress_into: Any, body: bytes, probe: Probe | None) -> bytes:
+    """Most bodies are small, and of the others a small part tells whether it is worth going on."""
+    if limit > PREFIX:
+        with mmap.mmap(-1, PREFIX) as room:
+            try:
+                return room[: _fill(room, decompress_into, body, PREFIX)]
+            except TooLarge:
+                if probe:
+                    probe(room[:])
+    return _into_room_for(limit, decompress_into, body)
+
+
+def _into_room_for(limit: int, decompress_into: Any, body: bytes) -> bytes:
     """Decompress into memory that is mapped and not cleared: what is never written to is never resident."""
     with mmap.mmap(-1, limit + 1) as room:
-        try:
-            size = decompress_into(body, room)
-        except (KeyboardInterrupt, SystemExit, MemoryError):
-            raise
-        except BaseException as error:  # a panic of the codec is no Exception
-            if "failed to write" in str(error):
-                raise TooLarge(f"more than {limit} bytes after decompression") from None
-            raise BadData(f"bad compressed body: {error}") from None
+        size = _fill(room, decompress_into, body, limit)
         if size > limit:
             raise TooLarge(f"more than {limit} bytes after decompression")
-        if probe and size > PREFIX:
-            probe(room[:PREFIX])
+        return _moved(room, size)
+
+
+def _fill(room: mmap.mmap, decompress_into: Any, body: bytes, limit: int) -> int:
+    try:
+        return int(decompress_into(body, room))
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # a panic of the codec is no Exception
+        if "failed to write" in str(error):
+            raise TooLarge(f"more than {limit} bytes after decompression") from None
+        raise BadData(f"bad compressed body: {error}") from None
+
+
+def _moved(room: mmap.mmap, size: int) -> bytes:
+    """Copy what was written, and give it back piece by piece, so that a large body is not held twice."""
+    if size <= PREFIX or not hasattr(mmap, "MADV_DONTNEED"):
         return room[:size]
+    output = BytesIO()
+    for start in range(0, size, PREFIX):
+        output.write(room[start : min(start + PREFIX, size)])
+        room.madvise(mmap.MADV_DONTNEED, start, min(PREFIX, len(room) - start))
+    return output.getvalue()
 
 
 # OpenTelemetry Collector, confighttp: the names, and that deflate is zlib

@@ -27,6 +27,8 @@ def fields(wire: bytes, start: int, end: int, *, cut: bool = False) -> Iterator[
         tag = wire[start]
         if tag < 0x80:
             start += 1
+        elif start + 1 < end and wire[start + 1] < 0x80:
+            tag, start = tag & 0x7F | wire[start + 1] << 7, start + 2
         else:
             tag, start = varint(wire, start, end)
         # the frequent case stands here and not in _payload, since a call costs as much as all of it
