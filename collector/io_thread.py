@@ -1,0 +1,57 @@
+"""Work that may block, such as writing to a disk or a pipe, done beside the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from queue import SimpleQueue
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_Job = tuple[Future[Any], Callable[[], Any]]
+
+
+class IOThread:
+    """Runs functions one after the other, in the order in which they were given.
+
+    A pipe that nobody reads, or a disk that does not answer, holds up this thread and nothing else, not even the end of
+    the process.  That is why it is not one of an executor, which Python waits for.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """The thread ends with the block, once it has done what it was given."""
+        self._jobs = SimpleQueue()
+        threading.Thread(target=_work, args=(self._jobs,), name=self._name, daemon=True).start()
+        try:
+            yield
+        finally:
+            self._jobs.put(None)
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what the function returned, or raise what it raised.
+
+        Cancellation: a function that has not started is not run; one that has is not waited for.
+        """
+        future: Future[T] = Future()
+        self._jobs.put((future, lambda: function(*args, **kwargs)))
+        return await asyncio.wrap_future(future)
+
+
+def _work(jobs: SimpleQueue[_Job | None]) -> None:
+    while (job := jobs.get()) is not None:
+        future, function = job
+        if not future.set_running_or_notify_cancel():
+            continue
+        try:
+            future.set_result(function())
+        except BaseException as error:  # whatever it is, it belongs to whoever waits
+            future.set_exception(error)

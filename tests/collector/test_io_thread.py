@@ -1,0 +1,61 @@
+import asyncio
+import threading
+
+import pytest
+
+from collector.io_thread import IOThread
+
+
+async def test_functions_run_in_their_order_in_another_thread():
+    seen, thread = [], IOThread("test")
+
+    async with thread.lifespan():
+        results = await asyncio.gather(
+            *(thread.run(lambda i=i: (seen.append(i), threading.get_ident())) for i in range(50))
+        )
+
+    assert list(range(50)) == seen
+    assert threading.get_ident() not in {ident for _, ident in results}
+
+
+async def test_what_a_function_raises_reaches_whoever_waits():
+    thread = IOThread("test")
+
+    async with thread.lifespan():
+        with pytest.raises(OSError, match="disk"):
+            await thread.run(failing, "disk")
+        assert 3 == await thread.run(len, "abc")
+
+
+def failing(text):
+    raise OSError(text)
+
+
+async def test_a_function_that_is_stuck_holds_up_neither_the_loop_nor_the_end():
+    thread, gate, ran = IOThread("test"), threading.Event(), []
+
+    async with asyncio.timeout(5):
+        async with thread.lifespan():
+            stuck = asyncio.create_task(thread.run(gate.wait))
+            never = asyncio.create_task(thread.run(ran.append, "never"))
+            await asyncio.sleep(0)
+            for task in (stuck, never):
+                task.cancel()
+            await asyncio.wait([stuck, never])
+        gate.set()
+        async with thread.lifespan():
+            await thread.run(len, "")
+
+    assert [True, True] == [stuck.cancelled(), never.cancelled()]
+    assert [] == ran
+
+
+async def test_the_thread_ends_with_the_block():
+    thread = IOThread("test that ends")
+
+    async with thread.lifespan():
+        worker = await thread.run(threading.current_thread)
+
+    worker.join(5)
+    assert not worker.is_alive()
+    assert worker.daemon
