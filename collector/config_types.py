@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+DURATION_EXAMPLES = ["200ms", "1m30s"]
+
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 
@@ -29,6 +31,6 @@ Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     Field(ge=0, allow_inf_nan=False),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}], "examples": ["200ms", "1m30s"]}),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}], "examples": DURATION_EXAMPLES}),
 ]
 """Seconds; written as the Collector does (`200ms`, `1m30s`) or as a number of seconds."""

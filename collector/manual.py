@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel
 
 from collector.catalogue import Entry, catalogue
+from collector.config_types import DURATION_EXAMPLES
 from collector.delivery.settings import DeliveryConfig
 from collector.registry import Kind
 
@@ -74,13 +75,15 @@ def _object_in(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapp
 
 def _default(field: Mapping[str, Any]) -> str:
     default = field.get("default")
+    if _is_duration(field) and default is not None:
+        return f"`{_duration(default)}`"
     return "" if default is None else f"`{orjson.dumps(default).decode()}`"
 
 
 def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     """Say in words what a setting takes; nothing for an object, whose own settings follow."""
     field = definitions.get(field.get("$ref", ""), field)
-    if "200ms" in field.get("examples", ()):
+    if _is_duration(field):
         return "duration"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
@@ -93,6 +96,20 @@ def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         return "" if "properties" in field else _mapping_type(field, definitions)
     type_ = field.get("type", "")
     return _NAMES.get((type_, field.get("format")), _NAMES.get((type_, None), "any"))
+
+
+def _is_duration(field: Mapping[str, Any]) -> bool:
+    return field.get("examples") == DURATION_EXAMPLES
+
+
+def _duration(seconds: float) -> str:
+    """Write seconds the way the documentation does: `200ms`, `5s`, `2h`."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:g}ms"
+    for unit, length in (("h", 3600), ("m", 60)):
+        if seconds and seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds:g}s"
 
 
 def _mapping_type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:

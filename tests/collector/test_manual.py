@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from collector.catalogue import catalogue
+from collector.config_types import parse_duration
 from collector.delivery.settings import DeliveryConfig
-from collector.manual import keys, pages, write
+from collector.manual import _duration, keys, pages, write
 
 COMPONENTS = Path(__file__).parents[2] / "docs" / "components"
 
@@ -33,8 +34,15 @@ def test_nested_settings_have_a_row_each_with_type_default_and_description():
 
     assert ("true or false", "`true`") == rows["sending_queue.enabled"][1:3]
     assert ("`requests`, `items`, `bytes`", '`"requests"`') == rows["sending_queue.sizer"][1:3]
-    assert ("duration", "`5.0`") == rows["retry_on_failure.initial_interval"][1:3]
+    assert ("duration", "`5s`") == rows["retry_on_failure.initial_interval"][1:3]
     assert all(key.description for key in rows.values())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (0.2, "200ms"), (1.5, "1.5s"), (60, "1m"), (90, "90s"), (7200, "2h")]
+)
+def test_durations_are_written_as_in_a_configuration(seconds, text):
+    assert (text, seconds) == (_duration(seconds), parse_duration(text))
 
 
 def test_pages_of_components_that_are_gone_are_removed(tmp_path, made):
