@@ -1,5 +1,6 @@
 """Fakes, generators and laws for component authors.  Shipped, typed and documented like the rest."""
 
+from collector.plugins import load_plugin
 from collector.testing.clock import FakeClock
 from collector.testing.fakes import FakeBackend, FakeHost, FakeIntake, Sink, settings
 from collector.testing.laws import check, laws_of
@@ -15,6 +16,7 @@ __all__ = [
     "Sink",
     "check",
     "laws_of",
+    "load_plugin",
     "make_batch",
     "make_log",
     "make_logs",
