@@ -177,8 +177,8 @@ def _factory_in(module: ModuleType, kind: Kind, type_: str, where: str) -> Any:
     if len({id(value) for value in found.values()}) == 1:
         return factory_of(kind, next(iter(found.values())))
     if not found:
-        hint = "; decorate a function with @span_processor or the like" if kind is Kind.PROCESSOR else ""
-        raise ConfigError(f"{where}: has nothing for {kind}: name a {_wanted(kind)} `factory`{hint}")
+        hint = ", or a function with @span_processor or the like" if kind is Kind.PROCESSOR else ""
+        raise ConfigError(f"{where}: has nothing for {kind}: it needs factory = {_wanted(kind)}(...){hint}")
     names = ", ".join(found)
     raise ConfigError(f"{where}: has several: {names}. Call one of them `factory`, or the component like one of them")
 

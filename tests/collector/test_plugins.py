@@ -93,8 +93,8 @@ def test_no_processor_is_a_mistake_that_says_what_one_looks_like(plugin):
     path = plugin("x = 1")
 
     assert (
-        f"{path}: has nothing for processors: name a ProcessorFactory or BufferingProcessorFactory `factory`; "
-        "decorate a function with @span_processor or the like"
+        f"{path}: has nothing for processors: it needs factory = ProcessorFactory or BufferingProcessorFactory(...), "
+        "or a function with @span_processor or the like"
     ) == mistake(path)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from collector.registry import Kind
-from collector.testing.laws import exporter_laws, lifespan_laws, processor_laws, settings_laws
+from collector.testing.laws import connector_laws, exporter_laws, lifespan_laws, processor_laws, settings_laws
 from collector.testing.laws.subject import Subject
 
 Rule = Callable[[Subject], None]
@@ -18,6 +18,7 @@ _EVERY: tuple[Rule, ...] = (
     settings_laws.the_example_is_accepted,
     lifespan_laws.a_lifespan_can_be_entered_again_and_leaves_no_task,
     lifespan_laws.two_of_a_kind_run_side_by_side,
+    lifespan_laws.who_listens_stops_listening,
 )
 _PROCESSORS: tuple[Rule, ...] = (
     processor_laws.what_is_accepted_comes_out_or_is_dropped_on_purpose,
@@ -62,6 +63,8 @@ def laws_of(component: object, *, example: str | None = None) -> list[Law]:
     match subject.kind:
         case Kind.PROCESSOR:
             rules += _PROCESSORS
+        case Kind.CONNECTOR:
+            rules.append(connector_laws.a_connector_makes_what_it_says)
         case Kind.EXPORTER if exporter_laws.is_networked(subject):
             rules += _NETWORKED
         case Kind.EXPORTER:

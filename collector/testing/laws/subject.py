@@ -67,8 +67,8 @@ class Subject:
         model: type[BaseModel] = self.factory.config
         return validate(model, node, node, ())
 
-    def build(self, node: Node | None = None) -> Any:
-        """Build one component among fakes."""
+    def build(self, node: Node | None = None, next_: object = None) -> Any:
+        """Build one component among fakes, before `next_` if that is given and it has a next one."""
         arguments: list[object] = [self.config(node), settings("subject", FakeClock())]
         match self.kind:
             case Kind.RECEIVER:
@@ -76,7 +76,7 @@ class Subject:
             case Kind.EXTENSION:
                 arguments.append(FakeHost())
             case Kind.CONNECTOR:
-                arguments.append({made: Sink() for made in self.factory.signals[self.signals[0]]})
+                arguments.append(next_ or {made: Sink() for made in self.factory.signals[self.signals[0]]})
             case Kind.PROCESSOR if isinstance(self.factory, BufferingProcessorFactory):
                 arguments.append(Sink())
         return self.factory.build(*arguments)

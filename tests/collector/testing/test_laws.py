@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from collector.api import (
     BufferingProcessorFactory,
     ComponentConfig,
+    ConnectorFactory,
     ExporterFactory,
     ExtensionFactory,
     ProcessorFactory,
@@ -258,6 +259,42 @@ def test_two_that_get_in_each_others_way_are_found():
     factory = ExtensionFactory(config=ComponentConfig, build=Alone)
 
     assert "there is one already" in breaks(factory, "two_of_a_kind_run_side_by_side")
+
+
+def test_a_port_that_stays_open_is_found():
+    class Listening:
+        def __init__(self, *_):
+            self.sockets = []
+
+        def endpoints(self):
+            return {"nothing": f"http://localhost:{self.sockets[-1].getsockname()[1]}"}
+
+        @asynccontextmanager
+        async def lifespan(self):
+            self.sockets.append(socket.create_server(("localhost", 0)))
+            listening.append(self.sockets[-1])
+            yield
+
+    listening = []
+    complaint = breaks(ExtensionFactory(config=ComponentConfig, build=Listening), "who_listens_stops_listening")
+    for each in listening:
+        each.close()
+
+    assert "somebody still listens on" in complaint
+
+
+def test_a_connector_that_makes_something_else_is_found():
+    class Confused:
+        def __init__(self, config, settings, next_):
+            self.next = next_
+
+        async def consume(self, batch):
+            await self.next[Signal.METRICS].consume(batch)
+
+    signals = {Signal.TRACES: frozenset({Signal.METRICS})}
+    factory = ConnectorFactory(config=ComponentConfig, build=Confused, signals=signals)
+
+    assert "made of traces: [(<Signal.METRICS" in breaks(factory, "a_connector_makes_what_it_says")
 
 
 async def connect(self):
