@@ -49,6 +49,8 @@ def validate(signal: Signal, wire: bytes, *, max_items: int, max_record_size: in
         skeleton = shape.skeleton.FromString(wire)
         items = _counted(shape, skeleton, max_items)
         checked = shape.checker.FromString(wire)
+        if max_record_size < len(wire) <= MEDIUM and _largest(skeleton, shape) > max_record_size:
+            raise TooLarge(f"a record of more than {max_record_size} bytes")
     except (DecodeError, WireError) as error:
         # the part before names a class of this program
         reason = str(error).rpartition("': ")[2]
@@ -85,6 +87,14 @@ def _count(skeleton: Any, shape: Shape) -> tuple[int, int]:
         parents += len(level)
     last = shape.path[-1]
     return parents, sum([len(last(node)) for node in level])
+
+
+def _largest(skeleton: Any, shape: Shape) -> int:
+    """Return the size of the largest record, in bytes."""
+    level = [skeleton]
+    for step in shape.path:
+        level = [child for node in level for child in step(node)]
+    return max(map(len, level), default=0)
 
 
 def _accept_the_others(wire: bytes, items: int) -> Validated:
