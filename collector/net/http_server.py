@@ -95,7 +95,7 @@ class Connection(web.RequestHandler):
         if not isinstance(exc, HttpProcessingError):
             return super().handle_error(request, status, exc, message)
         logger.debug("%s did not send HTTP: %s", self.peername, type(exc).__name__)
-        answer = web.Response(status=status, text="400 bad request\n")
+        answer = web.Response(status=status, text="400 bad request\n", headers={"Server": SERVER})
         answer.force_close()
         return answer
 
