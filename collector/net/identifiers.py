@@ -16,7 +16,8 @@ from collector.wire.projection import VALUE, project
 
 _HEAD = 28
 _head = itemgetter(slice(0, _HEAD))
-_ZEROS = bytes(8)
+# Half of an id may well be zero: 64-bit trace ids are written with eight zeros before them
+_NO_TRACE_ID, _NO_SPAN_ID = b"\n\x10" + bytes(16), b"\x12\x08" + bytes(8)
 _TRACE_ID, _SPAN_ID = bytes(16), bytes(8)
 # What every known encoder writes first: field 1 with 16 bytes, then field 2 with 8 bytes
 _EXPECTED = ((0, b"\n"), (1, b"\x10"), (18, b"\x12"), (19, b"\x08"))
@@ -62,7 +63,7 @@ def _all_start_well(spans: list[bytes]) -> bool:
     """True only if all are valid; False may still mean that they are, written in another way."""
     count = len(spans)
     heads = b"".join(map(_head, spans))
-    if len(heads) != _HEAD * count or _ZEROS in heads:
+    if len(heads) != _HEAD * count or _NO_TRACE_ID in heads or _NO_SPAN_ID in heads:
         return False
     return all(heads[offset::_HEAD] == expected * count for offset, expected in _EXPECTED)
 

@@ -49,3 +49,13 @@ def test_ids_of_links_are_not_those_of_the_span():
     link = field(13, field(1, b"short") + field(2, b""))
 
     assert 0 == rejected(span(link))
+
+
+@pytest.mark.parametrize("half", [bytes(8) + b"t" * 8, b"t" * 8 + bytes(8), bytes(15) + b"t", b"t" + bytes(15)])
+def test_ids_that_are_zero_in_part_need_no_second_look(half, monkeypatch):
+    """
+    Half of the tracers there are have 64-bit trace ids.
+    """
+    monkeypatch.setattr("collector.net.identifiers._is_valid", None)
+
+    assert 0 == rejected(span(ids=field(1, half) + field(2, bytes(7) + b"s")) * 50)
