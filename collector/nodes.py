@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 from collector.api import Consumer, HasAdmission, Processor, Settings
 from collector.batch import Batch, Signal
@@ -251,20 +250,30 @@ BUGS: tuple[type[BaseException], ...] = (Exception, SystemExit)
 """What no component should raise.  `sys.exit()` in one of them must not end the collector either."""
 WITHOUT_WAITING: tuple[type[BaseException], ...] = (BaseException,)
 """The same where nothing is awaited, so that nobody can have been cancelled."""
+_NOT_BUGS = (ConsumeError, KeyboardInterrupt)
 
 
-@contextmanager
-def a_bug_costs_one_batch(settings: Settings, bugs: tuple[type[BaseException], ...] = BUGS) -> Iterator[None]:
+class a_bug_costs_one_batch:  # noqa: N801  it reads as the statement it is
     """Report an unforeseen exception as a permanent error.
 
     A batch that trips a bug would trip it again after a restart: crashing would turn one bad batch into an outage.
+
+    A class and not a generator, which would cost every batch in every node four times as much.
     """
-    try:
-        yield
-    except (ConsumeError, KeyboardInterrupt):
-        raise
-    except bugs as bug:
-        raise _report(bug, settings) from bug
+
+    __slots__ = ("_bugs", "_settings")
+
+    def __init__(self, settings: Settings, bugs: tuple[type[BaseException], ...] = BUGS) -> None:
+        self._settings = settings
+        self._bugs = bugs
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, bug: BaseException | None, traceback: object) -> None:
+        if bug is None or isinstance(bug, _NOT_BUGS) or not isinstance(bug, self._bugs):
+            return
+        raise _report(bug, self._settings) from bug
 
 
 def _report(bug: BaseException, settings: Settings) -> PermanentError:

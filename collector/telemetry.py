@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from collector.batch import SHAPES, Signal
@@ -110,13 +110,17 @@ class Accounts:
 
     telemetry: Telemetry
     component: str
+    _held: dict[Signal, Point] = field(default_factory=dict, compare=False, repr=False)
 
     def dropped(self, signal: Signal, reason: DropReason, items: int) -> None:
         if items:
             self.telemetry.point(DROPPED, component=self.component, signal=signal, reason=reason).add(items)
 
     def held(self, signal: Signal, items: int) -> None:
-        self.telemetry.point(HELD, component=self.component, signal=signal).add(items)
+        point = self._held.get(signal)  # every request comes by here, twice and more
+        if point is None:
+            point = self._held[signal] = self.telemetry.point(HELD, component=self.component, signal=signal)
+        point.value += items
 
     def created(self, signal: Signal, items: int) -> None:
         if items:
