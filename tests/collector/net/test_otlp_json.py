@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import base64
+import gc
+import json
 import math
 import random
+from contextlib import suppress
 
 import orjson
 import pytest
@@ -15,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from collector.batch import SHAPES, Batch, Signal
 from collector.net.bad_input import BadData, BadInput, TooLarge
 from collector.net.otlp_json import decode, encode
+from collector.testing import make_batch
 
 TRACE_ID, SPAN_ID = "5B8EFFF798038103D269B633813FC60C", "eee19b7ec3c1b174"
 SPANS = b"""
@@ -241,6 +245,44 @@ def test_a_repeated_key_is_refused(body):
         decode(Signal.TRACES, body)
 
 
+PIECES = [":", "a", r"\\", r"\u003a", r"\u003A", "u003a", r"\"", r"\u005c", "{", ","]
+texts = st.lists(st.sampled_from(PIECES), max_size=4).map(lambda pieces: f'"{"".join(pieces)}"')
+objects = st.recursive(
+    texts | st.just("1"),
+    lambda inner: st.lists(st.tuples(texts, inner), max_size=4).map(
+        lambda pairs: "{" + ", ".join(f"{key} : {value}" for key, value in pairs) + "}"
+    ),
+    max_leaves=8,
+)
+
+
+def has_a_repeated_key(text):
+    found = []
+
+    def look(pairs):
+        found.append(len({key for key, _ in pairs}) < len(pairs))
+
+    json.loads(text, object_pairs_hook=look)
+    return any(found)
+
+
+@given(inner=objects)
+def test_every_repeated_key_is_found_and_nothing_else(inner):
+    text = f'{{"unknown": {inner}}}'
+    try:
+        json.loads(text)
+    except ValueError:
+        return
+
+    try:
+        decode(Signal.TRACES, text.encode())
+        refused = False
+    except BadData as error:
+        refused = "twice" in str(error)
+
+    assert has_a_repeated_key(text) == refused
+
+
 @pytest.mark.parametrize("body", [b'{"a:b": ":::", "c": {"a:b": 1}}', rb'{"a": "\u003a \\u003a", "b": "\":\""}'])
 def test_colons_in_texts_are_not_taken_for_keys(body):
     assert b"" == decode(Signal.TRACES, body)
@@ -263,6 +305,14 @@ def test_values_may_be_nested_as_deeply_as_the_protobuf_parser_takes_them():
 def test_values_nested_deeper_are_refused(levels):
     with pytest.raises(BadData, match="nested"):
         decode(Signal.TRACES, a_span(attributes=[{"key": "a", "value": nested(levels)}]))
+
+
+def test_the_garbage_collector_is_on_again_after_a_large_body():
+    for body in (encode(make_batch(items=2000)), b"[" * (1 << 17), b"{}" + b" " * (1 << 17)):
+        with suppress(BadInput):
+            decode(Signal.TRACES, body)
+
+        assert gc.isenabled()
 
 
 @pytest.mark.parametrize("filling", [b"{},", b"[],", b'"",', b"0,"])
