@@ -17,7 +17,7 @@ from collector.net.bad_input import BadData, BadInput, TooLarge
 from collector.net.otlp_json import decode, encode
 from collector.net.validation import validate
 from tests.bad_input.messages import honest
-from tests.bad_input.victim import JSON, PROTOBUF
+from tests.bad_input.victim import JSON, MIB, PROTOBUF
 
 pytestmark = pytest.mark.slow
 
@@ -111,6 +111,7 @@ def test_mutated_requests_over_http_are_taken_or_bad_data(victim, kind):
     bodies = {signal: honest(signal) for signal in SIGNALS[:3]}
     texts = {signal: batch.wire if kind == PROTOBUF else encode(batch) for signal, batch in bodies.items()}
     statuses = set()
+    before = victim.resident()
 
     with Pipeline(victim.ports["http"]) as pipeline:
         for start in range(0, 10_000 * TIMES, STEP):
@@ -121,6 +122,7 @@ def test_mutated_requests_over_http_are_taken_or_bad_data(victim, kind):
             assert statuses <= {200, 400}, f"seed {seed!r}, between {start} and {start + STEP}: {found}"
 
     assert {200, 400} == statuses
+    assert 30 * MIB > victim.resident() - before
 
 
 def test_mutated_messages_over_grpc_are_taken_or_invalid(victim):

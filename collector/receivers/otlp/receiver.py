@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -32,11 +33,16 @@ class OtlpReceiver:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
+        running: list[AsyncExitStack] = []
+        try:
             for listener in (self.grpc, self.http):
                 if listener:
-                    await stack.enter_async_context(listener.lifespan())
+                    running.append(AsyncExitStack())
+                    await running[-1].enter_async_context(listener.lifespan())
             yield
+        finally:
+            # together, so that none goes on accepting while the other one finishes
+            await asyncio.gather(*(each.aclose() for each in running))
 
 
 def _url(endpoint: Endpoint, config: ProtocolConfig) -> str:
