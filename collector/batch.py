@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.profiles.v1development import profiles_servic
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
 from opentelemetry.proto.trace.v1 import trace_pb2 as spans
 
-from collector.wire.projection import OPAQUE, Spec, checker, project
+from collector.wire.projection import OPAQUE, Merged, Spec, checker, project
 
 
 class Signal(enum.StrEnum):
@@ -60,7 +60,11 @@ class Shape(NamedTuple):
     path: _Path
     """The way from the request down to its records."""
     skeleton: type[Message]
-    """The request with records left as bytes: all that counting and splitting need."""
+    """The request with records left as bytes: all that splitting needs."""
+    merged: type[Message]
+    """The same as if there were one resource with one scope: all that counting needs, at no cost for each of them."""
+    siblings: Callable[[Any], Sequence[Any]]
+    """From `merged` to all spans, metrics, log records or profiles."""
     checker: type[Message]
     """A class that accepts what `request` accepts and keeps next to nothing of it: all that validation needs."""
     unit: str
@@ -72,6 +76,11 @@ class Shape(NamedTuple):
     """Full gRPC method name."""
     joinable: bool = True
     """Whether two requests make one by joining their bytes."""
+
+    def count(self, siblings: Sequence[Any]) -> int:
+        """Count the records in what `siblings` returned."""
+        inner = self.path[3:]
+        return _count(siblings, inner) if inner else len(siblings)
 
 
 # An id given twice is the last one, as in every field; who looks at the first one has to know that there is no other
@@ -88,6 +97,8 @@ def _shape(module: Any, name: str, fields: str, leaf: Any = OPAQUE, last: _Path 
         response=getattr(module, f"Export{name}ServiceResponse"),
         path=(*map(attrgetter, (resources, scopes, records)), *last),
         skeleton=project(request, spec),
+        merged=project(request, {resources: Merged({scopes: Merged({records: leaf})})}),
+        siblings=attrgetter(f"{resources}.{scopes}.{records}"),
         checker=checker(request, _COUNTED),
         rpc=f"/{service}/Export",
         **rest,
@@ -211,10 +222,9 @@ class Batch:
     def __len__(self) -> int:
         """Count spans, data points, log records or profiles: the unit OTLP counts in."""
         if self._count is None:
-            count = self.count_in(self._request if self._wire is None else self.skeleton())
             if self._wire is None:  # the owner may go on changing the message
-                return count
-            self._count = count
+                return self.count_in(self._request)
+            self._count = self.shape.count(self.shape.siblings(self.shape.merged.FromString(self._wire)))
         return self._count
 
     def count_in(self, request: Any) -> int:

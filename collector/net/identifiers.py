@@ -6,7 +6,7 @@ both are required.  (For log records they are optional, and an invalid one means
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -24,29 +24,18 @@ _EXPECTED = ((0, b"\n"), (1, b"\x10"), (18, b"\x12"), (19, b"\x08"))
 _Ids = project(Span, {"trace_id": VALUE, "span_id": VALUE})
 
 
-def has_bad_ids(skeleton: Any, checked: Any, items: int) -> bool:
+def has_bad_ids(spans: Sequence[bytes], checked: Any) -> bool:
     """Say whether some span has no valid ids.
 
     Args:
-        skeleton: of a traces request.
+        spans: all of a traces request.
         checked: the same request in the class that counts ids.
-        items: how many spans it has.
     """
     ids = checked.resource_spans.scope_spans.spans  # of all spans, merged
-    if len(ids.trace_id) != items or len(ids.span_id) != items:
-        return not all(_is_valid(span) for span in _spans(skeleton))
-    for resource in skeleton.resource_spans:
-        for scope in resource.scope_spans:
-            spans = list(scope.spans)
-            if not _all_start_well(spans) and not all(map(_is_valid, spans)):
-                return True
-    return False
-
-
-def _spans(skeleton: Any) -> Iterator[bytes]:
-    for resource in skeleton.resource_spans:
-        for scope in resource.scope_spans:
-            yield from scope.spans
+    held = list(spans)
+    if len(ids.trace_id) == len(ids.span_id) == len(held) and _all_start_well(held):
+        return False
+    return not all(map(_is_valid, held))
 
 
 def without_bad_ids(skeleton: Any) -> tuple[Any, int]:

@@ -7,6 +7,7 @@ entry and parsing it in parts that are thrown away one by one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ MEDIUM = 1 << 20
 """A body up to here, in bytes, is counted by projection: its records make no more than some twenty megabytes."""
 PART = 1 << 18
 """Bytes that are parsed at a time when a body is large: the worst of them make some twenty-five megabytes."""
-MAX_PARENTS = 10_000
+MAX_PARENTS = 1_000
 """Resources, scopes and metrics that a request may have beyond one for each record."""
 
 
@@ -47,7 +48,7 @@ def validate(signal: Signal, wire: bytes, *, max_items: int, max_record_size: in
         if len(wire) > MEDIUM:
             _Parts(wire, max_items, max_record_size).check(shape.request, 0, len(wire))
         skeleton = shape.skeleton.FromString(wire)
-        items = _counted(shape, skeleton, max_items)
+        items, siblings = _counted(shape, skeleton, wire, max_items)
         checked = shape.checker.FromString(wire)
         if max_record_size < len(wire) <= MEDIUM and _largest(skeleton, shape) > max_record_size:
             raise TooLarge(f"a record of more than {max_record_size} bytes")
@@ -55,7 +56,7 @@ def validate(signal: Signal, wire: bytes, *, max_items: int, max_record_size: in
         # the part before names a class of this program
         reason = str(error).rpartition("': ")[2]
         raise BadData(f"not an OTLP request for {signal}: {reason}") from None
-    if signal is Signal.TRACES and has_bad_ids(skeleton, checked, items):
+    if signal is Signal.TRACES and has_bad_ids(siblings, checked):
         return _accept_the_others(wire, items)
     return Validated(Batch(signal, wire=wire, items=items), 0, "")
 
@@ -72,21 +73,25 @@ def exceeds(signal: Signal, prefix: bytes, max_items: int) -> bool:
     return False
 
 
-def _counted(shape: Shape, skeleton: Any, max_items: int) -> int:
-    parents, items = _count(skeleton, shape)
-    if items > max_items or parents > 3 * max_items + MAX_PARENTS:
+def _counted(shape: Shape, skeleton: Any, wire: bytes, max_items: int) -> tuple[int, Sequence[Any]]:
+    """Return how many records there are, and the spans, metrics, log records or profiles themselves.
+
+    What costs time for each of them is done only when it is known that there are not too many.
+    """
+    siblings = shape.siblings(shape.merged.FromString(wire))
+    if len(siblings) > max_items + MAX_PARENTS:
         raise TooLarge(f"more than {max_items} records in one request")
-    return items
-
-
-def _count(skeleton: Any, shape: Shape) -> tuple[int, int]:
-    """Return how many resources, scopes and metrics there are, and how many records."""
-    level, parents = [skeleton], 0
-    for step in shape.path[:-1]:
-        level = [child for node in level for child in step(node)]
-        parents += len(level)
-    last = shape.path[-1]
-    return parents, sum([len(last(node)) for node in level])
+    items = shape.count(siblings)
+    first, second, *_ = shape.path
+    resources = first(skeleton)
+    if (
+        items > max_items
+        or len(siblings) > items + MAX_PARENTS
+        or len(resources) > items + MAX_PARENTS
+        or sum([len(second(resource)) for resource in resources]) > items + MAX_PARENTS
+    ):
+        raise TooLarge(f"more than {max_items} records in one request")
+    return items, siblings
 
 
 def _largest(skeleton: Any, shape: Shape) -> int:

@@ -119,3 +119,20 @@ def test_the_beginning_of_a_body_with_too_many_records_tells_so(monkeypatch):
 @given(st.binary(max_size=300))
 def test_the_beginning_of_a_body_may_be_anything(prefix):
     assert exceeds(Signal.TRACES, prefix, 50) in {True, False}
+
+
+@pytest.mark.parametrize("wire", [resource(b"") * 1100, resource(field(2, b"") * 1100), resource(field(2, b"")) * 1100])
+@pytest.mark.parametrize("records", [b"", honest().wire])
+def test_resources_and_scopes_that_hold_nothing_are_too_many_long_before_there_are_as_many_as_records(wire, records):
+    """
+    Whoever walks through a request pays for each of them, and two bytes make one.
+    """
+    assert TooLarge is outcome(Signal.TRACES, wire + records)
+
+
+def test_every_record_may_have_a_resource_and_a_scope_of_its_own():
+    assert 2000 == outcome(Signal.TRACES, span() * 2000, max_items=2000)
+
+
+def test_metrics_without_points_are_counted_too():
+    assert TooLarge is outcome(Signal.METRICS, resource(field(2, field(2, b"") * 1100)))

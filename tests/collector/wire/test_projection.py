@@ -10,7 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 
 from collector.batch import SHAPES, Signal
 from collector.testing import make_batch
-from collector.wire.projection import OPAQUE, VALUE, project
+from collector.wire.projection import OPAQUE, VALUE, Merged, project
 
 
 def accepts(class_, wire):
@@ -129,3 +129,12 @@ def test_a_projection_writes_back_what_it_does_not_know():
 def test_a_field_that_the_message_does_not_have_is_an_error():
     with pytest.raises(KeyError, match="colour"):
         project(ExportTraceServiceRequest, {"resource_spans": {"colour": VALUE}})
+
+
+def test_what_is_merged_holds_the_records_of_all_its_occurrences():
+    wire = make_batch(Signal.TRACES, 3).wire + b"\x0a\x00" + make_batch(Signal.TRACES, 2).wire
+    spec = {"resource_spans": Merged({"scope_spans": Merged({"spans": OPAQUE})})}
+
+    merged = project(ExportTraceServiceRequest, spec).FromString(wire)
+
+    assert 5 == len(merged.resource_spans.scope_spans.spans)
