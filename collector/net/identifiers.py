@@ -58,5 +58,7 @@ def _all_start_well(spans: list[bytes]) -> bool:
 
 
 def _is_valid(span: bytes) -> bool:
+    if len(span) < _HEAD:  # too short for both
+        return False
     ids: Any = _Ids.FromString(span)
     return len(ids.trace_id) == 16 and len(ids.span_id) == 8 and ids.trace_id != _TRACE_ID and ids.span_id != _SPAN_ID
