@@ -61,7 +61,7 @@ class GrpcListener:
 
     async def _answer(self, signal: Signal, call: Call) -> bytes | None:
         try:
-            valid = await self._receive(signal, call)
+            message = await self._receive(signal, call)
         except (NoMessageError, grpc.aio.AbortError):
             # if it has no answer yet, then the client ended it without a message
             await abort(call, grpc.StatusCode.INVALID_ARGUMENT, "the request has no message")
@@ -72,15 +72,11 @@ class GrpcListener:
             return None
         self._under_way += 1
         try:
-            await self._next.consume(valid.batch, transport=TRANSPORT)
-        except Exception as error:  # what is refused there is counted there
-            await self._refuse(call, error)
-            return None
+            return await self._take(signal, call, message)
         finally:
             self._under_way -= 1
-        return self._success(signal, valid)
 
-    async def _receive(self, signal: Signal, call: Call) -> Validated:
+    async def _receive(self, signal: Signal, call: Call) -> bytes:
         assert self._server  # noqa: S101  only a running server has calls
         if self._authenticator:
             self._authenticator.authenticate(headers_of(call.invocation_metadata() or ()))
@@ -88,10 +84,23 @@ class GrpcListener:
             raise RetryableError("too many requests under way", retry_after=1.0, reason=RefusalReason.RATE_LIMIT)
         if refusal := self._next.admits(signal, 0, 0):
             raise refusal
-        valid = await self._unpacking.validate(signal, await self._server.receive(call))
+        return await self._server.receive(call)
+
+    async def _take(self, signal: Signal, call: Call, message: bytes) -> bytes | None:
+        try:
+            valid = await self._unpacking.validate(signal, message)
+        except Exception as error:
+            self._next.refused(signal, answer_to(error).reason, transport=TRANSPORT)
+            await self._refuse(call, error)
+            return None
         if self._config.include_metadata:
             valid.batch.metadata = headers_of(call.invocation_metadata() or ())
-        return valid
+        try:
+            await self._next.consume(valid.batch, transport=TRANSPORT)
+        except Exception as error:  # what is refused there is counted there
+            await self._refuse(call, error)
+            return None
+        return self._success(signal, valid)
 
     def _success(self, signal: Signal, valid: Validated) -> bytes:
         if not valid.rejected:

@@ -40,7 +40,7 @@ class HttpListener:
         self._paths = {self._path(signal): signal for signal in next.signals}
         self._authenticator = server_authenticator(config.auth, settings, "protocols::http")
         self._unpacking = Unpacking(config, aside)
-        self._encodings = frozenset(config.compression_algorithms) | ({"identity"} & {*config.compression_algorithms})
+        self._encodings = frozenset(config.compression_algorithms)
         self._cors = Cors(config.cors) if config.cors and config.cors.allowed_origins else None
         self._headers = {name: value.get_secret_value() for name, value in config.response_headers.items()}
         self._server: Server | None = None
@@ -110,8 +110,8 @@ class HttpListener:
             raise refusal
         limit = self._config.max_request_body_size
         body = await read_body(request, limit)
-        if "Content-Encoding" in request.headers:
-            encoding = ", ".join(request.headers.getall("Content-Encoding"))
+        encoding = ", ".join(request.headers.getall("Content-Encoding", ()))
+        if encoding or "" not in self._encodings:
             body = await self._unpacking.decompress(
                 signal, body, encoding, allowed=self._encodings, limit=limit, json=json
             )

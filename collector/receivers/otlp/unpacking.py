@@ -53,7 +53,7 @@ class Unpacking:
         Raises:
             BadInput: it is not what it says, or too large.
         """
-        if encoding not in allowed and encoding.strip().lower() not in allowed:
+        if encoding.strip().lower().removeprefix("identity") not in allowed:
             raise UnsupportedEncoding(f"unsupported Content-Encoding: {encoding[:50]}")
         probe = None if json else partial(self._probe, signal)
         inflate = partial(decompress, body, encoding, limit=limit, probe=probe)

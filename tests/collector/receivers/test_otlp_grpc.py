@@ -234,6 +234,20 @@ async def test_more_requests_than_allowed_are_told_to_come_back(start):
     assert b"" == await first
 
 
+async def test_what_waits_to_be_checked_counts_as_under_way(start):
+    """
+    Otherwise large messages could pile up there.
+    """
+    otlp = await start("{grpc: {endpoint: 'localhost:0', max_concurrent_rpcs: 1}}")
+    async with otlp.receiver.grpc._unpacking._aside._turn:
+        first = asyncio.create_task(otlp.export(make_batch(items=5000, key="x" * 100)))
+        await until(lambda: otlp.receiver.grpc._under_way)
+        second = await refusal(otlp)
+
+    assert (Code.RESOURCE_EXHAUSTED, 1.0) == second[::2]
+    assert b"" == await first
+
+
 async def test_a_message_that_comes_too_slowly_is_not_waited_for(start):
     otlp = await start("{grpc: {endpoint: 'localhost:0', read_timeout: 100ms}}")
 

@@ -172,6 +172,15 @@ async def test_the_configuration_can_leave_encodings_out(start):
     assert [415, 200, 200] == [gzipped.status, zstd.status, plain.status]
 
 
+async def test_the_configuration_can_demand_compression(start):
+    otlp = await start("{http: {endpoint: 'localhost:0', compression_algorithms: [gzip]}}")
+
+    plain = [await otlp.post(SPANS.wire, headers=headers) for headers in ({}, {"Content-Encoding": "identity"})]
+    packed = await otlp.post(gzip.compress(SPANS.wire), headers={"Content-Encoding": "gzip"})
+
+    assert ([415, 415], 200) == ([answer.status for answer in plain], packed.status)
+
+
 @pytest.mark.parametrize(
     ("body", "headers"),
     [
