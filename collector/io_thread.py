@@ -12,6 +12,8 @@ from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+PATIENCE = 1.0
+"""Seconds that the last function is waited for."""
 _Job = tuple[Future[Any], Callable[[], Any]]
 
 
@@ -41,9 +43,18 @@ class IOThread:
 
         Cancellation: a function that has not started is not run; one that has is not waited for.
         """
+        return await asyncio.wrap_future(self._put(lambda: function(*args, **kwargs)))
+
+    async def run_last(self, function: Callable[[], object]) -> None:
+        """Run what ends the work; where the thread is stuck, that happens once it no longer is."""
+        done, _ = await asyncio.wait([asyncio.wrap_future(self._put(function))], timeout=PATIENCE)
+        for future in done:
+            future.result()
+
+    def _put(self, function: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
-        self._jobs.put((future, lambda: function(*args, **kwargs)))
-        return await asyncio.wrap_future(future)
+        self._jobs.put((future, function))
+        return future
 
 
 def _work(jobs: SimpleQueue[_Job | None]) -> None:

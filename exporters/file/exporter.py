@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from collector.api import ExporterFactory, Settings
 from collector.batch import Batch
@@ -14,9 +14,6 @@ from collector.net.compression import compress
 from collector.net.otlp_json import encode
 from exporters.file.output import OutputFile
 from exporters.file.settings import FileConfig, Format
-
-_CLOSE = 5.0
-"""Seconds that closing may take: a disk that does not answer does not hold up the end."""
 
 
 class FileExporter:
@@ -41,9 +38,7 @@ class FileExporter:
                 yield
             finally:
                 syncing.cancel()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_CLOSE):
-                        await self._thread.run(self._file.close)
+                await self._thread.run_last(self._file.close)
 
     async def export(self, batch: Batch) -> None:
         try:

@@ -165,7 +165,7 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_loop_nor_the_end(tmp_path,
         return len(data)
 
     monkeypatch.setattr("exporters.file.output.os.write", hang)
-    monkeypatch.setattr("exporters.file.exporter._CLOSE", 0.01)
+    monkeypatch.setattr("collector.io_thread.PATIENCE", 0.01)
     exporting = to(tmp_path / "out")
     async with asyncio.timeout(5):
         async with exporting.lifespan():
@@ -233,8 +233,11 @@ asyncio.run(main())
 @pytest.mark.parametrize("format_", ["json", "proto"])
 async def test_a_kill_costs_nothing_that_was_acknowledged(tmp_path, format_):
     path = tmp_path / "out"
+    command = [sys.executable, "-c", KILLED, str(path), format_]
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", KILLED, str(path), format_, stdout=asyncio.subprocess.PIPE
+        *command,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
     )
     acknowledged = [await child.stdout.readline() for _ in range(50)]
     child.kill()
