@@ -44,6 +44,15 @@ async def test_each_batch_is_a_line_of_otlp_json(tmp_path, signal):
     assert [batch.wire for batch in batches] == [decode(signal, line) for line in written]
 
 
+@pytest.mark.parametrize("signal", Signal)
+async def test_what_programs_read(tmp_path, golden, signal):
+    sample = (Path(__file__).parent / "golden" / f"{signal}.json").read_bytes()
+
+    await write(to(tmp_path / "out"), Batch(signal, wire=decode(signal, sample)))
+
+    golden(f"{signal}.line.json", (tmp_path / "out").read_text())
+
+
 @pytest.mark.parametrize("format_", ["json", "proto"])
 @pytest.mark.parametrize("compression", ["none", "zstd"])
 async def test_other_records_have_their_length_before_them(tmp_path, format_, compression):
