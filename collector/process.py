@@ -20,6 +20,7 @@ from collector.errors import StartError
 from collector.graph import Graph, build
 from collector.logs import configure
 from collector.memory import resident_bytes
+from collector.scheduling import prefer_throughput
 from collector.service import Service
 from collector.telemetry import ACCEPTED, DROPPED, HELD, RSS, SENT, Telemetry
 
@@ -41,6 +42,7 @@ def run(config: CollectorConfig) -> int:
         ConfigError: one line for each mistake; nothing was started.
     """
     configure(config.service.telemetry.logs)
+    prefer_throughput()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # grpcio logs each thing that a stranger does; errors reach us
     telemetry = Telemetry()
     telemetry.read(RSS, resident_bytes)
