@@ -7,7 +7,7 @@ that what a function has seen is what goes on.
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
+from collections.abc import Collection, ItemsView, Iterator, MutableMapping, ValuesView
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
@@ -15,7 +15,8 @@ from google.protobuf.message import Message
 from collector.records.values import read_pair, write_pair
 
 _CONTAINERS = frozenset({list, dict})
-_MANY = 2
+_FEW = 64
+"""Attributes that are searched for one by one; for more an index is made, since a sender decides how many there are."""
 
 
 class Lender(Protocol):
@@ -32,7 +33,7 @@ class Record(MutableMapping[str, Any]):
     place.  Unlike a dict, a record is true even without attributes, and equal only to itself.
     """
 
-    __slots__ = ("_changed", "_lent", "_message", "_pairs", "_raw")
+    __slots__ = ("_changed", "_lent", "_message", "_pairs", "_places", "_raw")
 
     message_type: type[Message]
     """A projection whose attributes are left as bytes."""
@@ -42,6 +43,7 @@ class Record(MutableMapping[str, Any]):
         self._raw = raw
         self._message = message
         self._pairs: list[bytes] | None = None
+        self._places: dict[str, int] | None = None
         self._lent: dict[Any, Any] | None = None
         self._changed = False
 
@@ -74,6 +76,10 @@ class Record(MutableMapping[str, Any]):
                     self._write(owner, value)
                 else:
                     owner.put_back(self, value)
+        if self._places is not None and self._changed:
+            pairs = self._loaded()
+            self._replace([pairs[place] for place in self._places.values()])
+            self._places = {key: place for place, key in enumerate(self._places)}
         return self._changed
 
     def lend(self, owner: str | Lender, value: Any) -> Any:
@@ -111,12 +117,16 @@ class Record(MutableMapping[str, Any]):
     def __delitem__(self, key: str) -> None:
         if (found := self._find(key)) is None:
             raise KeyError(key)
-        self._remove([found[0]])
+        if self._places is not None:
+            del self._places[key]
+        else:
+            del self._loaded()[found[0]], getattr(self.message, self.attributes_field)[found[0]]
+        self._changed = True
         if self._lent:
             self._lent.pop(key, None)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._keys())
+        return iter(list(self._keys()))
 
     def __len__(self) -> int:
         return len(self._keys())
@@ -138,7 +148,7 @@ class Record(MutableMapping[str, Any]):
 
     def clear(self) -> None:
         """Remove all attributes."""
-        for key in self._keys():
+        for key in list(self._keys()):
             del self[key]
 
     def __repr__(self) -> str:
@@ -156,11 +166,16 @@ class Record(MutableMapping[str, Any]):
         The key of a pair is a run of its bytes.  So what the record's bytes do not mention is not there, and what they
         mention once is at that place or nowhere: only a key that is mentioned more often needs a look at every pair.
         """
+        if self._places is not None:
+            return self._look_up(key)
         needle, raw = key.encode(), self._raw
         start = raw.find(needle)
         if start < 0 and raw and not self._changed:
             return None
         pairs = self._pairs or self._loaded()
+        if len(pairs) > _FEW:
+            self._places = self._keys()
+            return self._look_up(key)
         if start > 0 and raw.find(needle, start + 1) < 0:
             pair = raw[start - 2 : start - 2 + raw[start - 3]]  # if it is short, and its key comes first
             if pair in pairs:
@@ -168,6 +183,10 @@ class Record(MutableMapping[str, Any]):
                 if its_key == key:
                     return pairs.index(pair), value
         return self._search(key, needle)
+
+    def _look_up(self, key: str) -> tuple[int, Any] | None:
+        place = self._keys().get(key)
+        return None if place is None else (place, read_pair(self._loaded()[place])[1])
 
     def _search(self, key: str, needle: bytes) -> tuple[int, Any] | None:
         """Look at every pair, and remove all but the last of those that have this key."""
@@ -177,13 +196,18 @@ class Record(MutableMapping[str, Any]):
             return None
         self._remove(places[:-1])
         last = places[-1] - len(places) + 1
-        return (last, read_pair(pairs[last])[1])
+        return last, read_pair(pairs[last])[1]
 
-    def _remove(self, indices: list[int]) -> None:
-        pairs, field = self._loaded(), getattr(self.message, self.attributes_field)
-        for index in reversed(indices):
-            del pairs[index], field[index]
+    def _remove(self, places: Collection[int]) -> None:
+        if places:
+            self._replace([pair for place, pair in enumerate(self._loaded()) if place not in places])
             self._changed = True
+
+    def _replace(self, pairs: list[bytes]) -> None:
+        field = getattr(self.message, self.attributes_field)
+        del field[:]
+        field.extend(pairs)
+        self._loaded()[:] = pairs
 
     def _value(self, key: str, value: Any) -> Any:
         """Return what was found, or what was lent of it before."""
@@ -197,25 +221,35 @@ class Record(MutableMapping[str, Any]):
         pairs, field = self._loaded(), getattr(self.message, self.attributes_field)
         if found is None:
             pairs.append(pair)
-            field.append(pair)
+            if self._places is None:
+                field.append(pair)
+            else:
+                self._places[key] = len(pairs) - 1
         elif pairs[found[0]] != pair:
-            pairs[found[0]] = field[found[0]] = pair
+            pairs[found[0]] = pair
+            if self._places is None:
+                field[found[0]] = pair
         else:
             return
         self._changed = True
 
     def _keys(self) -> dict[str, int]:
         """Return every key with its place, having removed those that come again."""
+        if self._places is not None:
+            return self._places
         pairs = self._loaded()
         keys = {read_pair(pair)[0]: i for i, pair in enumerate(pairs)}
         if len(keys) < len(pairs):
-            self._remove(sorted(set(range(len(pairs))) - set(keys.values())))
+            self._remove(set(range(len(pairs))) - set(keys.values()))
             return self._keys()
         return keys
 
     def _everything(self) -> dict[str, Any]:
         """Return a dict of all attributes; changing the record while going through it is fine."""
-        everything = dict(map(read_pair, self._loaded()))
-        if len(everything) < len(self._loaded()):
+        pairs = self._loaded()
+        if self._places is not None:
+            pairs = [pairs[place] for place in self._places.values()]
+        everything = dict(map(read_pair, pairs))
+        if len(everything) < len(pairs):
             self._keys()
         return {key: self._value(key, value) for key, value in everything.items()}

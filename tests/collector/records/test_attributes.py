@@ -1,4 +1,5 @@
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -21,11 +22,12 @@ def test_what_is_written_can_be_read(attributes):
     assert identical(attributes, {key: read[key] for key in read})
 
 
-@given(ATTRIBUTES, st.lists(st.tuples(KEYS, VALUES | st.just(...)), max_size=6))
-def test_a_span_behaves_like_a_dict(attributes, changes):
+@given(st.booleans(), ATTRIBUTES, st.lists(st.tuples(KEYS, VALUES | st.just(...)), max_size=6))
+def test_a_span_behaves_like_a_dict(many, attributes, changes):
     """
-    Through any changes, also after it went over the wire.
+    Through any changes, also after it went over the wire, and with so many attributes that they get an index.
     """
+    attributes = attributes | ({f"filler-{i}": i for i in range(70)} if many else {})
     span, model = make_span(attributes=attributes), dict(attributes)
 
     for key, value in changes:
@@ -34,6 +36,8 @@ def test_a_span_behaves_like_a_dict(attributes, changes):
         else:
             span[key] = model[key] = value
         assert (key in model) is (key in span)
+        if many:
+            assert len(model) == len(Span(span.wire))  # what was written to the wire may be changed further
 
     assert identical(model, dict(span))
     assert identical(model, dict(Span(span.wire)))
@@ -137,3 +141,29 @@ def test_a_record_is_true_without_attributes_and_equal_only_to_itself():
 def test_two_floats_of_the_same_value_keep_their_signs():
     assert -1.0 == math.copysign(1, read_pair(write_pair("x", -0.0))[1])
     assert 1.0 == math.copysign(1, read_pair(write_pair("x", 0.0))[1])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(20)
+def test_a_span_with_very_many_attributes_does_not_hold_up_the_others():
+    """
+    A sender decides how many there are: each look at one must not be a look at all.
+    """
+    span = Span(make_span(attributes={f"key-{i}": "alice" for i in range(20_000)}).wire)
+
+    for key, value in span.items():
+        if key.endswith("0"):
+            del span[key]
+        elif value == "alice":
+            span[key] = "****"
+
+    assert {"****": 18_000} == Counter(Span(span.wire).values())
+
+
+@pytest.mark.timeout(20)
+def test_very_many_attributes_of_one_key_do_not_either():
+    pair = write_pair("user", "alice")
+    span = Span(b"".join([b"\x4a", bytes([len(pair)]), pair]) * 50_000)
+
+    assert "alice" == span["user"]
+    assert 1 == len(Span.message_type.FromString(span.wire).attributes)
