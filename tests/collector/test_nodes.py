@@ -4,7 +4,7 @@ import pytest
 
 from collector.batch import Batch, Signal
 from collector.errors import DropReason, PermanentError, RetryableError
-from collector.nodes import AfterAcceptance, FanOut, ProcessorNode, ReceiverNode, Room
+from collector.nodes import AfterAcceptance, BufferingNode, FanOut, ProcessorNode, ReceiverNode, Room
 from collector.telemetry import ACCEPTED, DROPPED, HELD, REFUSED, Telemetry
 from collector.testing import Sink, make_batch, settings
 
@@ -114,6 +114,17 @@ async def test_a_bug_in_a_processor_costs_its_batch_and_nothing_else(process):
     await processor(process, sink, telemetry).consume(make_batch(items=3))
 
     assert (0, 3) == (sink.items, telemetry.total(DROPPED, component="p", reason="plugin_error"))
+
+
+@pytest.mark.parametrize("bug", [ZeroDivisionError(), SystemExit(0)])
+async def test_a_bug_in_a_processor_that_holds_data_costs_its_batch_and_nothing_else(bug):
+    telemetry = Telemetry()
+
+    await BufferingNode(settings("b"), telemetry.component("b"), Signal.TRACES, Failing(bug)).consume(
+        make_batch(items=3)
+    )
+
+    assert 3 == telemetry.total(DROPPED, component="b", reason="plugin_error")
 
 
 async def test_after_acceptance_nothing_refuses_it_waits_for_room():
