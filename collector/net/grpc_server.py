@@ -70,10 +70,10 @@ class Server:
 
     def watch(self) -> None:
         """End the calls whose message comes too slowly.  They are in the order of their start."""
+        self._timer = self._loop.call_later(max(self._read_timeout / 4, 0.01), self.watch)
         late = self._loop.time() - self._read_timeout
         for call in [call for call, since in self._waiting.items() if since < late]:
             self._abort(call, "the message came too slowly")
-        self._timer = self._loop.call_later(max(self._read_timeout / 4, 0.01), self.watch)
 
     def stop_watching(self) -> None:
         if self._timer:

@@ -113,6 +113,10 @@ class Connection(web.RequestHandler):
     def close_if_late(self, deadlines: Deadlines, transport: asyncio.Transport, now: float) -> None:
         """End what takes too long: an unread body with an error for who reads it, the rest with the connection."""
         age = now - self._since
+        if transport.is_closing():  # one that ended stays with the server until its task has noticed
+            if transport.get_write_buffer_size() and 0 < deadlines.write < age:
+                transport.abort()
+            return
         match self._phase:
             case _Phase.CONNECTED if 0 < deadlines.header < age:
                 transport.abort()
@@ -164,11 +168,12 @@ class Server(web.Server):
 
     def watch(self) -> None:
         """Look at every connection, now and again."""
+        # first of all, so that nothing that goes wrong below is the end of all deadlines
+        self._timer = self._loop.call_later(self._deadlines.resolution, self.watch)
         now = self._loop.time()
         for connection, transport in list(self._connections.items()):
             assert isinstance(connection, Connection)  # noqa: S101  made by __call__
             connection.close_if_late(self._deadlines, transport, now)
-        self._timer = self._loop.call_later(self._deadlines.resolution, self.watch)
 
     async def finish(self, grace: float) -> None:
         """Wait for the requests under way, then close every connection."""

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from collector.net.bad_input import BadData, TooLarge
 from collector.net.endpoint import Endpoint
-from collector.net.http_server import Deadlines, read_body, serve
+from collector.net.http_server import Connection, Deadlines, read_body, serve
 
 ANY = Endpoint("127.0.0.1", 0)
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -163,13 +163,14 @@ async def test_a_byte_now_and_then_does_not_put_a_deadline_off(sent, connect):
     assert 0.5 > asyncio.get_running_loop().time() - start
 
 
-async def test_who_does_not_read_the_answer_is_cut_off():
+@pytest.mark.parametrize("head", [HEAD, HEAD + b"Connection: close\r\n"])
+async def test_who_does_not_read_the_answer_is_cut_off(head):
     site = Site()
     site.size = 50_000_000
     async with served(site, deadlines=Deadlines(write=0.1)) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
+            client.sendall(head + b"Content-Length: 0\r\n\r\n")
             await site.entered.wait()
             start = asyncio.get_running_loop().time()
             await cut_off(server)
@@ -282,3 +283,37 @@ async def test_a_taken_port_is_named():
         with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{server.port}"):
             async with serve(Site().respond, server.endpoint, deadlines=Deadlines()):
                 pass
+
+
+async def test_a_connection_that_ended_a_moment_ago_is_left_alone(connect):
+    async with served(Site(), deadlines=Deadlines(header=0.02)) as server:
+        reader, _ = await connect(server, HEAD)
+        await until(lambda: server.connections)
+        for transport in server._connections.values():
+            transport.abort()
+
+        server.watch()
+        server.watch()
+        server._timer.cancel()
+
+    assert b"" == await rest(reader)
+
+
+async def test_one_connection_that_cannot_be_ended_is_not_the_end_of_all_deadlines(connect, monkeypatch):
+    async with served(Site(), deadlines=Deadlines(header=0.1)) as server:
+        reader, _ = await connect(server, HEAD)
+        await until(lambda: server.connections)
+        monkeypatch.setattr(Connection, "close_if_late", None)
+        with pytest.raises(TypeError):
+            server.watch()
+        monkeypatch.undo()
+
+        assert b"HTTP/1.1 408" in await rest(reader)
+
+
+async def until(condition):
+    for _ in range(100_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("never true")
