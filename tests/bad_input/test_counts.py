@@ -35,7 +35,7 @@ JSON_BOMBS = {
     "empty resources": lambda size: b'{"resourceSpans":[%s{}]}' % (b"{}," * (size // 3 - 20)),
     "unknown objects": lambda size: b'{"x":[%s{}]}' % (b'{"a":{}},' * (size // 9 - 20)),
     "lists": lambda size: b'{"x":[%s[]]}' % (b"[]," * (size // 3 - 20)),
-    "keys": lambda size: b'{"x":{%s"":0}}' % b"".join(b'"%x":0,' % number for number in range(size // 10)),
+    "keys": lambda size: b'{"x":{%s"":0}}' % (b'"key":0,' * (size // 8 - 20)),
     "keys with escaped colons": lambda size: b'{"\\u003a":{%s"":0}}' % (b'"\\u003a":0,' * (size // 11 - 20)),
     "numbers": lambda size: b'{"x":[%s0]}' % (b"0," * (size // 2 - 20)),
 }
