@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import os
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +23,9 @@ from collector.net.authentication import AuthConfig, client_authenticator
 from collector.net.otlp_status import error_from_grpc
 from collector.net.tls import ClientTLS, Reloading, check_grpc_can
 from collector.net.user_agent import user_agent
+
+# grpc's core writes what its connections do to standard error, past every log; each failure reaches us as a status
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 LARGE = 64 << 10
 """Bytes from which a request is compressed in a thread: 1.4 ms of gzip or more, which should not hold up the loop."""
