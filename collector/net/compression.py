@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import zlib
 
-import cramjam
-
 _GZIP, _ZLIB = 31, 15
 
 
@@ -30,5 +28,7 @@ def compress(body: bytes, encoding: str, level: int | None = None) -> bytes:
         case "deflate" | "zlib":
             return zlib.compress(body, zlib.Z_DEFAULT_COMPRESSION if level is None else level, _ZLIB)
         case "zstd":
+            import cramjam  # noqa: PLC0415  1.5 MiB that most never need
+
             return bytes(cramjam.zstd.compress(body, level=level))
     raise ValueError(f"unknown compression {encoding!r}")

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-import cramjam
-
 from collector.net.bad_input import BadData, TooLarge, UnsupportedEncoding
 
 PREFIX = 1 << 20
@@ -96,6 +94,8 @@ def _zstd(body: bytes, limit: int, probe: Probe | None) -> bytes:
     declared = _zstd_content_size(body)
     if declared is not None and declared > limit:
         raise TooLarge(f"declares {declared} bytes after decompression, the limit is {limit}")
+    import cramjam  # noqa: PLC0415  1.5 MiB that most never need
+
     return _looking_first(limit, cramjam.zstd.decompress_into, body, probe)
 
 
@@ -125,6 +125,8 @@ def _snappy(body: bytes, limit: int, probe: Probe | None) -> bytes:
     """The Collector takes both formats under this name."""
     if body.startswith(_SNAPPY_STREAM):
         return _snappy_framed(body, limit, probe)
+    import cramjam  # noqa: PLC0415  as above
+
     try:
         declared = cramjam.snappy.decompress_raw_len(body)
     except Exception as error:
@@ -137,10 +139,14 @@ def _snappy(body: bytes, limit: int, probe: Probe | None) -> bytes:
 
 
 def _snappy_framed(body: bytes, limit: int, probe: Probe | None) -> bytes:
+    import cramjam  # noqa: PLC0415  as above
+
     return _looking_first(limit, cramjam.snappy.decompress_into, body, probe)
 
 
 def _lz4(body: bytes, limit: int, probe: Probe | None) -> bytes:
+    import cramjam  # noqa: PLC0415  as above
+
     return _looking_first(limit, cramjam.lz4.decompress_into, body, probe)
 
 
