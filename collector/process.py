@@ -126,5 +126,5 @@ def _books(telemetry: Telemetry) -> str:
         if accepted := telemetry.total(ACCEPTED[each]):
             sent, held = telemetry.total(SENT[each]), telemetry.total(HELD, signal=each)
             dropped = telemetry.total(DROPPED, signal=each)
-            lines.append(f"{each}: {accepted:g} accepted, {sent:g} sent, {dropped:g} dropped, {held:g} held")
+            lines.append(f"{each}: {accepted:.0f} accepted, {sent:.0f} sent, {dropped:.0f} dropped, {held:.0f} held")
     return "; ".join(lines) or "nothing was accepted"
