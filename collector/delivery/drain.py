@@ -24,10 +24,12 @@ class Drain:
         for pause in self._pauses:
             pause.cancel()
 
+    def limit(self, seconds: float) -> float:
+        """Return how long a pause of `seconds` should be now."""
+        return min(seconds, random.uniform(LONGEST_PAUSE / 2, LONGEST_PAUSE)) if self.has_begun else seconds
+
     async def pause(self, clock: Clock, seconds: float) -> None:
-        """Wait for `seconds`; less if draining begins meanwhile or has begun."""
-        if self.has_begun:
-            seconds = min(seconds, random.uniform(LONGEST_PAUSE / 2, LONGEST_PAUSE))
+        """Wait for `seconds`, or until draining begins."""
         pause = asyncio.create_task(clock.sleep(seconds))
         self._pauses.add(pause)
         try:

@@ -68,7 +68,7 @@ class Delivery:
             try:
                 return await self._attempt(batch)
             except RetryableError as error:
-                pause = max(interval, min(error.retry_after, LONGEST_PAUSE), SHORTEST_PAUSE)
+                pause = self.drain.limit(max(interval, min(error.retry_after, LONGEST_PAUSE), SHORTEST_PAUSE))
                 if self._gives_up(clock.monotonic() + pause - started):
                     raise
                 self._settings.logger.info("%s: will retry in %.1f s: %s", self._settings.id, pause, error)
