@@ -34,8 +34,10 @@ def impatient(tmp_path_factory):
     http = ", read_header_timeout: 400ms, read_timeout: 400ms, write_timeout: 400ms, idle_timeout: 400ms"
     victim = Victim(tmp_path_factory.mktemp("impatient"), http=http, grpc=", read_timeout: 400ms")
     yield victim
-    victim.check()
-    victim.end()
+    try:
+        victim.check()
+    finally:
+        victim.end()
 
 
 def connected(port, count):
