@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from bench import processes
 from bench.figures import Figure, Target
@@ -38,23 +39,36 @@ def _at_rest(
         for relay in relays:
             relay.wait_until_it_listens("grpc")
         time.sleep(SETTLING)
-        memory, cpu = _watch(relays, seconds)
+        measured = _watch(relays, seconds)
     finally:
         for relay in relays:
             relay.stop()
     for what, unit, values, target in (
-        ("memory (RSS), idle", "MiB", memory, Target(below=scenario.rss_mib_below)),
-        ("CPU, idle", "% of a core", cpu, None),
+        ("memory (RSS), idle", "MiB", measured.memory, Target(below=scenario.rss_mib_below)),
+        ("memory without libraries' files, idle", "MiB", measured.own_memory, None),
+        ("CPU, idle", "% of a core", measured.cpu, None),
     ):
         own, *others = values
         yield Figure(scenario.name, what, unit, own, (own, own), others[0] if others else None, target=target)
 
 
-def _watch(relays: list[Relay], seconds: float) -> tuple[list[float], list[float]]:
+class _AtRest(NamedTuple):
+    """Of each relay, ours first."""
+
+    memory: list[float]
+    own_memory: list[float]
+    cpu: list[float]
+
+
+def _watch(relays: list[Relay], seconds: float) -> _AtRest:
     before = [relay.cpu_seconds() for relay in relays]
     time.sleep(seconds)
     after = [relay.cpu_seconds() for relay in relays]
-    return [relay.rss_mib() for relay in relays], [(b - a) / seconds * 100 for a, b in zip(before, after, strict=True)]
+    return _AtRest(
+        memory=[relay.rss_mib() for relay in relays],
+        own_memory=[relay.own_mib() for relay in relays],
+        cpu=[(b - a) / seconds * 100 for a, b in zip(before, after, strict=True)],
+    )
 
 
 def _validation(scenario: IdleScenario, folder: Path, rounds: int) -> Figure:

@@ -16,6 +16,7 @@ from bench.rig import Rig, Round, rig
 from bench.scenario import LatencyScenario
 
 CONNECTIONS = 4
+_UNITS = {"traces": "spans", "metrics": "points", "logs": "records"}
 
 
 def measure(scenario: LatencyScenario, cores: Cores, *, seconds: float, with_peer: bool) -> Iterator[Figure]:
@@ -28,7 +29,7 @@ def measure(scenario: LatencyScenario, cores: Cores, *, seconds: float, with_pee
     for part, target in ((0.5, None), (0.99, scenario.p99_below)):
         yield Figure(
             scenario=scenario.name,
-            what=f"added latency p{part * 100:.0f} at {scenario.rate:,} {scenario.load.signal}/s",
+            what=f"added latency p{part * 100:.0f} at {scenario.rate:,} {_UNITS[scenario.load.signal]}/s",
             unit="ms",
             ours=_percentile(added[0], part) * 1e3,
             spread=(added[0][0] * 1e3, added[0][-1] * 1e3),
@@ -39,7 +40,7 @@ def measure(scenario: LatencyScenario, cores: Cores, *, seconds: float, with_pee
     memory = [samples for _, samples in measured]
     yield Figure(
         scenario=scenario.name,
-        what=f"memory (RSS) at {scenario.rate:,} {scenario.load.signal}/s",
+        what=f"memory (RSS) at {scenario.rate:,} {_UNITS[scenario.load.signal]}/s",
         unit="MiB",
         ours=max(memory[0]),
         spread=(min(memory[0]), max(memory[0])),

@@ -127,6 +127,11 @@ class Relay:
     def rss_mib(self) -> float:
         return float(sum(p.memory_info().rss for p in (self._proc, *self._proc.children(recursive=True)))) / (1 << 20)
 
+    def own_mib(self) -> float:
+        """Return the part of `rss_mib` that is no file's: the rest are libraries, as far as they are cached."""
+        memory = [p.memory_info() for p in (self._proc, *self._proc.children(recursive=True))]
+        return float(sum(each.rss - each.shared for each in memory)) / (1 << 20)
+
     def log_tail(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
 

@@ -72,7 +72,7 @@ def load_scenarios(names: Sequence[str] = (), folder: Path = FOLDER) -> list[Sce
         SystemExit: there is none of that name.
         pydantic.ValidationError: a file is not a scenario.
     """
-    files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    files = dict(sorted((path.stem, path) for path in folder.glob("*.yaml")))
     if unknown := set(names) - set(files):
         raise SystemExit(f"no scenario {', '.join(sorted(unknown))}; there are: {', '.join(files)}")
     chosen = {name: files[name] for name in names or files}
