@@ -7,14 +7,15 @@ from contextlib import AbstractAsyncContextManager
 from aiohttp import web
 
 from collector.net.endpoint import Endpoint
+from collector.net.http_server import Server
 from collector.net.pages import serve_pages
 from collector.telemetry import Telemetry, exposition
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def serve_metrics(telemetry: Telemetry, endpoint: Endpoint) -> AbstractAsyncContextManager[int]:
-    """Answer `/metrics` for as long as the block lasts; yields the port.
+def serve_metrics(telemetry: Telemetry, endpoint: Endpoint) -> AbstractAsyncContextManager[Server]:
+    """Answer `/metrics` for as long as the block lasts.
 
     Raises:
         OSError: nothing can listen there; says why.

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -43,7 +43,9 @@ def run(config: CollectorConfig) -> int:
     """
     configure(config.service.telemetry.logs)
     prefer_throughput()
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # grpcio logs each thing that a stranger does; errors reach us
+    # grpcio's C library writes what strangers do to it, thousands of lines a second if they want; errors reach us
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    _raise_the_limit_of_open_files()
     telemetry = Telemetry()
     telemetry.read(RSS, resident_bytes)
     graph = build(config, telemetry, SystemClock())
@@ -60,6 +62,17 @@ def run(config: CollectorConfig) -> int:
         return EXIT_FAILED
     logger.info("stopped: %s", _books(telemetry))
     return EXIT_OK
+
+
+def _raise_the_limit_of_open_files() -> None:
+    """Each connection is a file, and systems grant more of them than they give without being asked."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415  there is none on Windows
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS says that there is no limit, and has one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _loop(main: Coroutine[Any, Any, None]) -> None:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from collector.api import ExtensionFactory, Host, Settings
 from collector.net.endpoint import ListenConfig
+from collector.net.http_server import Server
 from collector.net.pages import serve_pages
 
 
@@ -24,16 +25,16 @@ class HealthCheck:
     def __init__(self, config: HealthCheckConfig, settings: Settings, host: Host) -> None:
         self._config = config
         self._host = host
-        self.port = 0
+        self._server: Server | None = None
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        async with serve_pages(self._answer, self._config.listens_on()) as self.port:
+        async with serve_pages(self._answer, self._config.listens_on()) as self._server:
             yield
 
     def endpoints(self) -> Mapping[str, str]:
-        listens_on = self._config.listens_on()
-        return {"health": f"http://{listens_on.with_port(self.port)}{self._config.path}"} if self.port else {}
+        endpoint = self._server.endpoint if self._server else self._config.listens_on()
+        return {"health": str(endpoint) if endpoint.path else f"http://{endpoint}{self._config.path}"}
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         if request.path != self._config.path:

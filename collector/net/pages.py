@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-
-from aiohttp import web
+from contextlib import AbstractAsyncContextManager
 
 from collector.net.endpoint import Endpoint
+from collector.net.http_server import Deadlines, Respond, Server, serve
 
-Answer = Callable[[web.BaseRequest], Awaitable[web.Response]]
-
-_SHUTDOWN_TIMEOUT = 1.0
+_DEADLINES = Deadlines(body=5.0, write=10.0)
+_GRACE = 1.0
 """Seconds that a request for a page may hold up stopping."""
 
 
-@asynccontextmanager
-async def serve_pages(answer: Answer, endpoint: Endpoint) -> AsyncIterator[int]:
-    """Answer requests for as long as the block lasts; yields the port.
+def serve_pages(respond: Respond, endpoint: Endpoint) -> AbstractAsyncContextManager[Server]:
+    """Answer requests for as long as the block lasts.
 
     Raises:
         OSError: nothing can listen there; says why.
     """
-    sockets = endpoint.bind()
-    runner = web.ServerRunner(web.Server(answer, access_log=None), shutdown_timeout=_SHUTDOWN_TIMEOUT)
-    await runner.setup()
-    try:
-        for socket in sockets:
-            await web.SockSite(runner, socket).start()
-        yield 0 if endpoint.path else sockets[0].getsockname()[1]
-    finally:
-        await runner.cleanup()
-        endpoint.release()
+    return serve(respond, endpoint, deadlines=_DEADLINES, grace=_GRACE)
