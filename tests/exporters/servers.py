@@ -61,7 +61,7 @@ class GrpcBackend:
         return step
 
     @asynccontextmanager
-    async def running(self, address="localhost:0", credentials=None):
+    async def running(self, address="127.0.0.1:0", credentials=None):
         server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)])
         for signal in Signal:
             server.add_generic_rpc_handlers((self._service(SHAPES[signal].rpc),))

@@ -48,7 +48,7 @@ async def silent(reader, writer):
     await reader.read()
 
 
-BACKENDS = {"otlp_grpc": (GrpcBackend, "localhost:{}"), "otlp_http": (HttpBackend, "http://127.0.0.1:{}")}
+BACKENDS = {"otlp_grpc": (GrpcBackend, "127.0.0.1:{}"), "otlp_http": (HttpBackend, "http://127.0.0.1:{}")}
 BUSY = {"otlp_grpc": unavailable(), "otlp_http": respond(503)}
 NEVER = {"otlp_grpc": (grpc.StatusCode.INTERNAL, "no", ()), "otlp_http": respond(500)}
 SOME = {type_: partial_success(Signal.TRACES, 2, "old") for type_ in BACKENDS}

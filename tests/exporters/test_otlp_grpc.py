@@ -26,7 +26,7 @@ LARGE = {"items": 300, "key": "value" * 100}
 
 
 def plain(port, **config):
-    return exporter("otlp_grpc", yaml.safe_dump({"endpoint": f"localhost:{port}", "tls": {"insecure": True}, **config}))
+    return exporter("otlp_grpc", yaml.safe_dump({"endpoint": f"127.0.0.1:{port}", "tls": {"insecure": True}, **config}))
 
 
 def with_delay(seconds):
@@ -200,7 +200,7 @@ async def test_a_connection_that_breaks_is_retryable(behave):
 
 async def test_nobody_there_is_retryable():
     with socket.socket() as unused:
-        unused.bind(("localhost", 0))
+        unused.bind(("127.0.0.1", 0))
         exporting = plain(unused.getsockname()[1])
         async with exporting.lifespan():
             with pytest.raises(RetryableError):
@@ -210,14 +210,14 @@ async def test_nobody_there_is_retryable():
 async def test_a_backend_that_comes_back_is_found_again():
     with socket.socket() as reserved:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        reserved.bind(("localhost", 0))
+        reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
         exporting, backend = plain(port, wait_for_ready=True), GrpcBackend()
         async with exporting.lifespan():
             attempt = asyncio.create_task(exporting.export(make_batch()))
             await asyncio.sleep(0)
             reserved.close()
-            async with backend.running(f"localhost:{port}"):
+            async with backend.running(f"127.0.0.1:{port}"):
                 assert 0 == await attempt
 
 
@@ -233,7 +233,7 @@ async def test_headers_and_credentials_are_sent_and_asked_for_each_time():
         exporting = exporter(
             "otlp_grpc",
             f"""
-            endpoint: localhost:{backend.port}
+            endpoint: 127.0.0.1:{backend.port}
             tls: {{insecure: true}}
             headers: {{X-Scope-OrgID: tenant, trace-bin: bytes}}
             auth: {{authenticator: tokens}}
@@ -285,7 +285,7 @@ def authority():
 
 @pytest.fixture
 def tls(authority, tmp_path):
-    certificate = authority.issue_cert("localhost")
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
     ca = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(ca))
     server = ServerTLS(
@@ -301,7 +301,7 @@ async def test_the_connection_is_secured_by_default(tls, size):
     backend = GrpcBackend()
 
     async with backend.running(credentials=credentials):
-        exporting = exporter("otlp_grpc", f"{{endpoint: 'localhost:{backend.port}', tls: {{ca_file: '{ca}'}}}}")
+        exporting = exporter("otlp_grpc", f"{{endpoint: '127.0.0.1:{backend.port}', tls: {{ca_file: '{ca}'}}}}")
         async with exporting.lifespan():
             assert 0 == await exporting.export(make_batch(**size))
 
@@ -311,7 +311,7 @@ async def test_https_before_the_endpoint_means_tls_even_if_insecure(tls):
     backend = GrpcBackend()
 
     async with backend.running(credentials=credentials):
-        endpoint = f"https://localhost:{backend.port}"
+        endpoint = f"https://127.0.0.1:{backend.port}"
         exporting = exporter("otlp_grpc", f"{{endpoint: '{endpoint}', tls: {{ca_file: '{ca}', insecure: true}}}}")
         async with exporting.lifespan():
             assert 0 == await exporting.export(make_batch())
@@ -322,7 +322,7 @@ async def test_a_backend_of_another_authority_is_not_sent_anything(tls):
     backend = GrpcBackend()
 
     async with backend.running(credentials=credentials):
-        exporting = exporter("otlp_grpc", f"endpoint: localhost:{backend.port}")
+        exporting = exporter("otlp_grpc", f"endpoint: 127.0.0.1:{backend.port}")
         async with exporting.lifespan():
             with pytest.raises(RetryableError):
                 await exporting.export(make_batch())
@@ -335,7 +335,7 @@ async def test_a_changed_authority_is_used_for_new_calls_while_old_ones_end_in_p
     backend, clock = GrpcBackend([GrpcBackend.silence]), Hands()
 
     async with backend.running(credentials=credentials):
-        config = f"{{endpoint: 'localhost:{backend.port}', tls: {{ca_file: '{ca}', reload_interval: 1}}}}"
+        config = f"{{endpoint: '127.0.0.1:{backend.port}', tls: {{ca_file: '{ca}', reload_interval: 1}}}}"
         exporting = exporter("otlp_grpc", config, clock=clock)
         async with exporting.lifespan():
             old = asyncio.create_task(exporting.export(make_batch()))

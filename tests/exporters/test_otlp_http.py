@@ -246,7 +246,7 @@ def authority():
 
 @pytest.fixture
 def server_context(authority):
-    certificate = authority.issue_cert("localhost")
+    certificate = authority.issue_cert("127.0.0.1", "backend.example")
     tls = ServerTLS(
         cert_pem=certificate.cert_chain_pems[0].bytes().decode(),
         key_pem=certificate.private_key_pem.bytes().decode(),
@@ -261,7 +261,7 @@ async def test_https_is_secured(authority, server_context, tmp_path, insecure):
 
     async with backend.running(server_context):
         tls = {"ca_file": str(ca), "insecure": insecure}
-        exporting = exporter("otlp_http", yaml.safe_dump({"endpoint": f"https://localhost:{backend.port}", "tls": tls}))
+        exporting = exporter("otlp_http", yaml.safe_dump({"endpoint": f"https://127.0.0.1:{backend.port}", "tls": tls}))
         async with exporting.lifespan():
             assert 0 == await exporting.export(make_batch(**LARGE))
 
@@ -274,7 +274,7 @@ async def test_a_backend_that_is_not_trusted_is_not_sent_anything(server_context
     backend = HttpBackend()
 
     async with backend.running(server_context):
-        config = {"endpoint": f"https://localhost:{backend.port}", "tls": tls}
+        config = {"endpoint": f"https://127.0.0.1:{backend.port}", "tls": tls}
         exporting = exporter("otlp_http", yaml.safe_dump(config))
         async with exporting.lifespan():
             if error:
@@ -291,7 +291,7 @@ async def test_a_certificate_may_have_another_name_than_the_endpoint(authority, 
     authority.cert_pem.write_to_path(str(ca))
 
     async with backend.running(server_context):
-        tls = {"ca_file": str(ca), "server_name_override": "localhost"}
+        tls = {"ca_file": str(ca), "server_name_override": "backend.example"}
         exporting = exporter("otlp_http", yaml.safe_dump({"endpoint": f"https://127.0.0.1:{backend.port}", "tls": tls}))
         async with exporting.lifespan():
             assert 0 == await exporting.export(make_batch())
@@ -303,7 +303,7 @@ async def test_a_changed_authority_is_used_for_the_next_request(authority, serve
 
     async with backend.running(server_context):
         tls = {"ca_file": str(ca), "reload_interval": "1s"}
-        config = yaml.safe_dump({"endpoint": f"https://localhost:{backend.port}", "tls": tls})
+        config = yaml.safe_dump({"endpoint": f"https://127.0.0.1:{backend.port}", "tls": tls})
         exporting = exporter("otlp_http", config, clock=clock)
         async with exporting.lifespan():
             with pytest.raises(RetryableError):

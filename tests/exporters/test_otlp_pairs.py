@@ -33,7 +33,7 @@ async def pair(type_, config, intake, *, tls=None, extensions=None, **limits):
     """
     protocol = "grpc" if type_ == "otlp_grpc" else "http"
     server, client = tls or (None, {"insecure": True})
-    listening = {"endpoint": "localhost:0", **limits, **({"tls": server} if server else {})}
+    listening = {"endpoint": "127.0.0.1:0", **limits, **({"tls": server} if server else {})}
     factory = load_factory(Kind.RECEIVER, "otlp")
     its = dataclasses.replace(settings("otlp"), extensions=extensions or {})
     receiver = factory.build(factory.config(protocols={protocol: listening}), its, intake)
@@ -52,13 +52,13 @@ def certificates(tmp_path_factory):
     authority, folder = trustme.CA(), tmp_path_factory.mktemp("certificates")
     authority.cert_pem.write_to_path(str(folder / "ca"))
     given = {}
-    for name in ("localhost", "client"):
+    for name in ("127.0.0.1", "client"):
         certificate = authority.issue_cert(name)
         certificate.private_key_pem.write_to_path(str(folder / f"{name}.key"))
         certificate.cert_chain_pems[0].write_to_path(str(folder / name))
         given[name] = {"cert_file": str(folder / name), "key_file": str(folder / f"{name}.key")}
     ca = str(folder / "ca")
-    return {**given["localhost"], "client_ca_file": ca}, {**given["client"], "ca_file": ca}
+    return {**given["127.0.0.1"], "client_ca_file": ca}, {**given["client"], "ca_file": ca}
 
 
 @every_way
