@@ -20,6 +20,8 @@ from collector.net.bad_input import BadData, TooLarge
 from collector.net.identifiers import has_bad_ids, without_bad_ids
 from collector.wire.walk import BYTES, WireError, fields
 
+SMALL = 1 << 13
+"""A body up to here, in bytes, holds no more resources and scopes than take some milliseconds to walk through."""
 MEDIUM = 1 << 20
 """A body up to here, in bytes, is counted by projection: its records make no more than some twenty megabytes."""
 PART = 1 << 18
@@ -47,10 +49,11 @@ def validate(signal: Signal, wire: bytes, *, max_items: int, max_record_size: in
     try:
         if len(wire) > MEDIUM:
             _Parts(wire, max_items, max_record_size).check(shape.request, 0, len(wire))
-        skeleton = shape.skeleton.FromString(wire)
-        items, siblings = _counted(shape, skeleton, wire, max_items)
+        items, siblings = _counted(shape, wire, max_items)
+        if len(wire) > SMALL:
+            _refuse_empty_parents(shape, wire, items, max_items)
         checked = shape.checker.FromString(wire)
-        if max_record_size < len(wire) <= MEDIUM and _largest(skeleton, shape) > max_record_size:
+        if max_record_size < len(wire) <= MEDIUM and _largest(shape, siblings) > max_record_size:
             raise TooLarge(f"a record of more than {max_record_size} bytes")
     except (DecodeError, WireError) as error:
         # the part before names a class of this program
@@ -73,33 +76,33 @@ def exceeds(signal: Signal, prefix: bytes, max_items: int) -> bool:
     return False
 
 
-def _counted(shape: Shape, skeleton: Any, wire: bytes, max_items: int) -> tuple[int, Sequence[Any]]:
+def _counted(shape: Shape, wire: bytes, max_items: int) -> tuple[int, Sequence[Any]]:
     """Return how many records there are, and the spans, metrics, log records or profiles themselves.
 
     What costs time for each of them is done only when it is known that there are not too many.
     """
     siblings = shape.siblings(shape.merged.FromString(wire))
-    if len(siblings) > max_items + MAX_PARENTS:
-        raise TooLarge(f"more than {max_items} records in one request")
-    items = shape.count(siblings)
-    first, second, *_ = shape.path
-    resources = first(skeleton)
-    if (
-        items > max_items
-        or len(siblings) > items + MAX_PARENTS
-        or len(resources) > items + MAX_PARENTS
-        or sum([len(second(resource)) for resource in resources]) > items + MAX_PARENTS
-    ):
-        raise TooLarge(f"more than {max_items} records in one request")
-    return items, siblings
+    if len(siblings) <= max_items + MAX_PARENTS:
+        items = shape.count(siblings)
+        if items <= max_items and len(siblings) <= items + MAX_PARENTS:
+            return items, siblings
+    raise TooLarge(f"more than {max_items} records in one request")
 
 
-def _largest(skeleton: Any, shape: Shape) -> int:
+def _refuse_empty_parents(shape: Shape, wire: bytes, items: int, max_items: int) -> None:
+    """Refuse more resources or scopes than records: whoever walks through a request pays for each of them."""
+    to_resources, to_scopes, *_ = shape.path
+    resources = to_resources(shape.skeleton.FromString(wire))
+    most = items + MAX_PARENTS
+    if len(resources) > most or sum([len(to_scopes(resource)) for resource in resources]) > most:
+        raise TooLarge(f"more than {max_items} records in one request")
+
+
+def _largest(shape: Shape, siblings: Sequence[Any]) -> int:
     """Return the size of the largest record, in bytes."""
-    level = [skeleton]
-    for step in shape.path:
-        level = [child for node in level for child in step(node)]
-    return max(map(len, level), default=0)
+    inner = shape.path[3:]
+    records = [record for each in siblings for record in inner[0](each)] if inner else siblings
+    return max(map(len, records), default=0)
 
 
 def _accept_the_others(wire: bytes, items: int) -> Validated:

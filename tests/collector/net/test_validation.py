@@ -91,6 +91,7 @@ def test_one_record_too_many_is_too_large_however_the_records_are_spread():
 @pytest.mark.parametrize("parent", [resource(b""), scope(b""), resource(field(2, b"") * 2)])
 def test_parents_without_records_are_bounded_too(parent, monkeypatch):
     monkeypatch.setattr(validation, "MAX_PARENTS", 100)
+    monkeypatch.setattr(validation, "SMALL", 0)
 
     assert 0 == outcome(Signal.TRACES, parent * 30)
     assert TooLarge is outcome(Signal.TRACES, parent * 400)
@@ -121,7 +122,7 @@ def test_the_beginning_of_a_body_may_be_anything(prefix):
     assert exceeds(Signal.TRACES, prefix, 50) in {True, False}
 
 
-@pytest.mark.parametrize("wire", [resource(b"") * 1100, resource(field(2, b"") * 1100), resource(field(2, b"")) * 1100])
+@pytest.mark.parametrize("wire", [resource(b"") * 4200, resource(field(2, b"") * 4200), resource(field(2, b"")) * 4200])
 @pytest.mark.parametrize("records", [b"", honest().wire])
 def test_resources_and_scopes_that_hold_nothing_are_too_many_long_before_there_are_as_many_as_records(wire, records):
     """
