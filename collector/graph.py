@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -84,6 +84,8 @@ class _Builder:
         self._exporters: dict[ComponentID, Consumer] = {}
         self._connectors: dict[tuple[ComponentID, Signal], Consumer] = {}
         self._heads: dict[str, Consumer] = {}
+        self._at_once: set[Consumer] = set()
+        """What takes a batch without waiting for anybody."""
         self._way: list[str] = []
 
     def build(self) -> Graph:
@@ -123,8 +125,7 @@ class _Builder:
 
     def _end(self, id_: ComponentID, signal: Signal) -> Consumer:
         if (Kind.CONNECTOR, id_) in self._components:
-            connector = self._connector(id_, signal)
-            return ConnectorNode(self._settings(id_), self._telemetry.component(str(id_)), signal, connector)
+            return self._connector(id_, signal)
         return self._exporter(id_)
 
     def _connector(self, id_: ComponentID, taken: Signal) -> Consumer:
@@ -136,7 +137,9 @@ class _Builder:
                 if id_ in pipeline.receivers and pipeline_signal(name) in factory.signals[taken]:
                     fed[pipeline_signal(name)].append(self._head(name))
             next_ = {signal: self._fan_out(str(id_), consumers) for signal, consumers in fed.items()}
-            self._connectors[id_, taken] = self._add(Kind.CONNECTOR, id_, factory.build, next_)
+            connector = self._add(Kind.CONNECTOR, id_, factory.build, next_)
+            node = ConnectorNode(self._settings(id_), self._telemetry.component(str(id_)), taken, connector)
+            self._connectors[id_, taken] = self._like(next_.values(), node)
         return self._connectors[id_, taken]
 
     def _receiver(self, id_: ComponentID, heads: dict[Signal, list[Consumer]]) -> None:
@@ -150,10 +153,12 @@ class _Builder:
         match factory:
             case ProcessorFactory():
                 processor = self._add(Kind.PROCESSOR, id_, factory.build)
-                return ProcessorNode(settings, accounts, signal, processor, factory.drop_reason, next_)
+                node = ProcessorNode(settings, accounts, signal, processor, factory.drop_reason, next_)
+                return self._like([next_], node)
             case BufferingProcessorFactory():
                 after = AfterAcceptance(accounts, signal, next_, self._room)
-                return BufferingNode(settings, accounts, signal, self._add(Kind.PROCESSOR, id_, factory.build, after))
+                processor = self._add(Kind.PROCESSOR, id_, factory.build, after)
+                return self._like([], BufferingNode(settings, accounts, signal, processor, after))
         raise TypeError(f"{id_}: {type(factory).__name__} is not the factory of a processor")
 
     def _exporter(self, id_: ComponentID) -> Consumer:
@@ -167,12 +172,24 @@ class _Builder:
             consumer: SendingQueue | DirectDelivery = DirectDelivery(delivery, accounts)
             if config.sending_queue.enabled:
                 consumer = SendingQueue(delivery, config.sending_queue, settings, accounts, self._room)
+                if not (config.sending_queue.block_on_overflow or config.sending_queue.wait_for_result):
+                    self._at_once.add(consumer)
             self._graph.components.append(Built(id_, consumer))
             self._exporters[id_] = consumer
         return self._exporters[id_]
 
     def _fan_out(self, component: str, consumers: Sequence[Consumer]) -> Consumer:
-        return consumers[0] if len(consumers) == 1 else FanOut(self._telemetry.component(component), consumers)
+        if len(consumers) == 1:
+            return consumers[0]
+        waiting = [consumer for consumer in consumers if consumer not in self._at_once]
+        at_once = [consumer for consumer in consumers if consumer in self._at_once]
+        return self._like(consumers, FanOut(self._telemetry.component(component), at_once, waiting))
+
+    def _like(self, next_: Iterable[Consumer], node: Consumer) -> Consumer:
+        """Note that `node` takes a batch at once if all that follows does."""
+        if all(consumer in self._at_once for consumer in next_):
+            self._at_once.add(node)
+        return node
 
     def _add(self, kind: Kind, id_: ComponentID, build: Callable[..., Any], *neighbours: object) -> Any:
         """Build one component; if it cannot be, note why and go on looking for other mistakes."""

@@ -20,16 +20,18 @@ from collector.telemetry import ACCEPTED, CONSUMED, INCOMING, OUTGOING, Accounts
 
 logger = logging.getLogger(__name__)
 
+_LACKS_ROOM = frozenset({RefusalReason.QUEUE_FULL, RefusalReason.DOWNSTREAM})
+
 
 class Room:
     """Tells whoever waits that some component may have room again."""
 
     def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: dict[asyncio.Future[None], None] = {}
 
     def announce(self) -> None:
-        """Wake everybody who waits; each asks again."""
-        waiting, self._waiting = self._waiting, []
+        """Wake everybody who waits, the first one first; each asks again."""
+        waiting, self._waiting = self._waiting, {}
         for future in waiting:
             if not future.done():
                 future.set_result(None)
@@ -37,8 +39,11 @@ class Room:
     async def wait(self) -> None:
         """Return at the next announcement."""
         future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        await future
+        self._waiting[future] = None
+        try:
+            await future
+        finally:  # who hangs up while nothing is announced must not be remembered for ever
+            self._waiting.pop(future, None)
 
 
 class ReceiverNode:
@@ -98,7 +103,7 @@ class ProcessorNode:
         self._outgoing = accounts.telemetry.point(OUTGOING, **labels)
 
     def admits(self, items: int, size: int) -> RetryableError | None:
-        if self._gate and (refusal := self._gate.admits(items, size)):
+        if self._gate and (refusal := _answer_of(self._gate, self._settings, items, size)):
             return refusal
         return self._next.admits(items, size)
 
@@ -131,15 +136,21 @@ def _checked(result: object, signal: Signal) -> int:
 class BufferingNode:
     """Runs a processor that holds data back."""
 
-    def __init__(self, settings: Settings, accounts: Accounts, signal: Signal, processor: Consumer) -> None:
+    def __init__(
+        self, settings: Settings, accounts: Accounts, signal: Signal, processor: Consumer, after: AfterAcceptance
+    ) -> None:
         self._settings = settings
         self._accounts = accounts
         self._processor = processor
+        self._after = after
         labels = {"processor": accounts.component, "otel_signal": str(signal)}
         self._incoming = accounts.telemetry.point(INCOMING, **labels)
 
     def admits(self, items: int, size: int) -> RetryableError | None:
-        return self._processor.admits(items, size)
+        """Ask the processors behind this one too: what says no at the front door can stand anywhere in a pipeline."""
+        if refusal := self._after.refuses_for_other_reasons_than_room(items, size):
+            return refusal
+        return _answer_of(self._processor, self._settings, items, size)
 
     async def consume(self, batch: Batch) -> None:
         signal, items = batch.signal, len(batch)
@@ -164,7 +175,7 @@ class ConnectorNode:
         self._incoming = accounts.telemetry.point(CONSUMED, connector=accounts.component, otel_signal=str(signal))
 
     def admits(self, items: int, size: int) -> RetryableError | None:
-        return self._connector.admits(items, size)
+        return _answer_of(self._connector, self._settings, items, size)
 
     async def consume(self, batch: Batch) -> None:
         signal, items = batch.signal, len(batch)
@@ -195,12 +206,17 @@ class AfterAcceptance:
     def admits(self, items: int, size: int) -> RetryableError | None:
         return self._next.admits(items, size)
 
+    def refuses_for_other_reasons_than_room(self, items: int, size: int) -> RetryableError | None:
+        """Return the refusal of a component that guards the front door, such as memory_limiter."""
+        refusal = self._next.admits(items, size)
+        return None if refusal is None or refusal.reason in _LACKS_ROOM else refusal
+
     async def consume(self, batch: Batch) -> None:
         items, size = len(batch), len(batch.wire)
-        if self._next.admits(items, size):
+        if self._lacks_room(items, size):
             self._accounts.held(batch.signal, items)
             try:
-                while self._next.admits(items, size):
+                while self._lacks_room(items, size):
                     await self._room.wait()
             except asyncio.CancelledError:
                 self._accounts.dropped(batch.signal, DropReason.SHUTDOWN_DEADLINE, items)
@@ -214,13 +230,20 @@ class AfterAcceptance:
             logger.warning("%s: %d items were not delivered: %s", self._accounts.component, items, error)
         self._room.announce()
 
+    def _lacks_room(self, items: int, size: int) -> bool:
+        """Keeping data here for any other reason, such as little memory, would only make that worse."""
+        refusal = self._next.admits(items, size)
+        return refusal is not None and refusal.reason in _LACKS_ROOM
+
 
 class FanOut:
-    """Hands one batch to several consumers, each with its own copy."""
+    """Hands one batch to several consumers, each with its own copy, and to those first that take it at once."""
 
-    def __init__(self, accounts: Accounts, consumers: Sequence[Consumer]) -> None:
+    def __init__(self, accounts: Accounts, at_once: Sequence[Consumer], waiting: Sequence[Consumer] = ()) -> None:
         self._accounts = accounts
-        self._consumers = consumers
+        self._at_once = at_once
+        self._waiting = waiting
+        self._consumers = [*at_once, *waiting]
 
     def admits(self, items: int, size: int) -> RetryableError | None:
         """One full branch refuses for all, so that a retry never duplicates data on the others."""
@@ -230,20 +253,39 @@ class FanOut:
         return None
 
     async def consume(self, batch: Batch) -> None:
-        *others, last = self._consumers
-        signal, items = batch.signal, len(batch)
-        self._accounts.created(signal, items * len(others))
-        self._accounts.held(signal, items * len(self._consumers))
-        shares = [*((consumer, batch.copy()) for consumer in others), (last, batch)]
-        refusals: list[ConsumeError] = []
-        for consumer, share in shares:
-            self._accounts.held(signal, -items)
-            try:
-                await consumer.consume(share)
-            except ConsumeError as refusal:  # one branch must not starve the others
-                refusals.append(refusal)
+        signal, items, branches = batch.signal, len(batch), len(self._consumers)
+        self._accounts.created(signal, items * (branches - 1))
+        self._accounts.held(signal, items * branches)
+        shares = [batch, *(batch.copy() for _ in range(branches - 1))]
+        refusals: list[Exception] = []
+        try:
+            for consumer in self._at_once:
+                await self._offer(consumer, shares, refusals)
+            await self._offer_together(shares, refusals)
+        finally:
+            if left := items * len(shares):  # cancelled before they were handed to anybody
+                self._accounts.held(signal, -left)
+                self._accounts.dropped(signal, DropReason.SENDER_GONE, left)
         if refusals:
             raise refusals[0]
+
+    async def _offer(self, consumer: Consumer, shares: list[Batch], refusals: list[Exception]) -> None:
+        share = shares.pop()
+        self._accounts.held(share.signal, -len(share))
+        try:
+            await consumer.consume(share)
+        except Exception as refusal:  # one branch must not starve the others
+            refusals.append(refusal)
+
+    async def _offer_together(self, shares: list[Batch], refusals: list[Exception]) -> None:
+        """Let no branch wait for another: one backend may be down for hours."""
+        if len(self._waiting) == 1:
+            await self._offer(self._waiting[0], shares, refusals)
+        elif self._waiting:
+            offers = [self._offer(consumer, shares, refusals) for consumer in self._waiting]
+            for result in await asyncio.gather(*offers, return_exceptions=True):
+                if isinstance(result, BaseException):
+                    raise result
 
 
 BUGS: tuple[type[BaseException], ...] = (Exception, SystemExit)
@@ -271,9 +313,32 @@ class a_bug_costs_one_batch:  # noqa: N801  it reads as the statement it is
         pass
 
     def __exit__(self, _: object, bug: BaseException | None, traceback: object) -> None:
-        if bug is None or isinstance(bug, _NOT_BUGS) or not isinstance(bug, self._bugs):
+        if bug is None or isinstance(bug, _NOT_BUGS):
+            return
+        if not isinstance(bug, self._bugs) and not _cancels_nobody(bug):
             return
         raise _report(bug, self._settings) from bug
+
+
+def _cancels_nobody(bug: BaseException) -> bool:
+    """Say whether a cancellation was not asked for: a component waited for something of its own that was cancelled."""
+    task = asyncio.current_task()
+    return isinstance(bug, asyncio.CancelledError) and task is not None and not task.cancelling()
+
+
+def _answer_of(component: HasAdmission, settings: Settings, items: int, size: int) -> RetryableError | None:
+    """Ask a component at the front door; if it has a bug the door stays shut, and the sender keeps the data."""
+    try:
+        refusal = component.admits(items, size)
+        if refusal is not None and not isinstance(refusal, RetryableError):
+            raise TypeError(f"admits() returned {refusal!r}")
+    except RetryableError as raised:
+        return raised
+    except BUGS as bug:
+        settings.logger.error("%s: unexpected error, data is refused", settings.id, exc_info=bug)
+        message = f"internal error in {settings.id}: {type(bug).__name__}"
+        return RetryableError(message, retry_after=1.0, reason=RefusalReason.INTERNAL)
+    return refusal
 
 
 def _report(bug: BaseException, settings: Settings) -> PermanentError:
