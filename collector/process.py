@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Coroutine
@@ -20,7 +21,7 @@ from collector.errors import StartError
 from collector.graph import Graph, build
 from collector.logs import configure
 from collector.memory import resident_bytes
-from collector.scheduling import prefer_throughput
+from collector.scheduling import leave_out_of_collections, prefer_throughput
 from collector.service import Service
 from collector.telemetry import ACCEPTED, DROPPED, HELD, RSS, SENT, Telemetry
 
@@ -33,6 +34,8 @@ EXIT_NOT_DRAINED = 3
 """Stopped as told, but not everything that was held could be delivered in time; it is counted as dropped."""
 
 logger = logging.getLogger(__name__)
+
+_EVERYWHERE = re.compile(r"//(0\.0\.0\.0|\[::\]|):")
 
 
 def run(config: CollectorConfig) -> int:
@@ -90,7 +93,7 @@ async def _serve(config: CollectorConfig, graph: Graph) -> None:
     _listen_to_signals(stop, service, config.service.drain_timeout)
     async with AsyncExitStack() as stack:
         await _serve_metrics(stack, graph.telemetry, config.service.telemetry.metrics)
-        await service.run(stop, started=lambda: _welcome(graph))
+        await service.run(stop, started=lambda: _started(graph))
 
 
 async def _serve_metrics(stack: AsyncExitStack, telemetry: Telemetry, config: MetricsTelemetryConfig) -> None:
@@ -122,13 +125,26 @@ def _listen_to_signals(stop: asyncio.Event, service: Service, drain_timeout: flo
         loop.add_signal_handler(number, received, number)
 
 
+def _started(graph: Graph) -> None:
+    leave_out_of_collections()
+    _welcome(graph)
+
+
 def _welcome(graph: Graph) -> None:
-    first = ""
-    for id_, component in graph.components:
-        for what, where in component.endpoints().items() if isinstance(component, HasEndpoints) else ():
-            logger.info("%s: %s at %s", id_, what, where)
-            first = first or (where if where.startswith("http") else "")
-    hint = f"; point an SDK here with OTEL_EXPORTER_OTLP_ENDPOINT={first}" if first else ""
+    """Say what listens where, and where to point an SDK."""
+    found = [
+        (built.id, what, where)
+        for built in graph.components
+        if isinstance(built.component, HasEndpoints)
+        for what, where in built.component.endpoints().items()
+    ]
+    for id_, what, where in found:
+        logger.info("%s: %s at %s", id_, what, where)
+    here = next((where for _, what, where in found if what.startswith("OTLP") and where.startswith("http")), None)
+    # an address for all addresses of the machine is none to send to
+    hint = (
+        f"; point an SDK here with OTEL_EXPORTER_OTLP_ENDPOINT={_EVERYWHERE.sub('//localhost:', here)}" if here else ""
+    )
     logger.info("pyotelcol %s is ready%s", version("pyotelcol"), hint)
 
 

@@ -1,4 +1,4 @@
-"""How the threads of the process take turns: settings that change what work costs, not what it does.
+"""How threads take turns, and how long garbage is searched for: what work costs, not what it does.
 
 A gRPC call passes through several threads, each waking the next. The kernel lets a thread that was woken interrupt the
 one that is running, so a busy collector changes threads a dozen times for each request, which costs as much as the
@@ -8,6 +8,7 @@ request. `docs/performance.md` has the figures.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 
 
@@ -26,3 +27,13 @@ def _do_not_interrupt() -> None:
     if hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER:
         with contextlib.suppress(PermissionError):  # a sandbox may forbid it
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def leave_out_of_collections() -> None:
+    """Have garbage collections pass over all that there is now.  Call it once everything has started.
+
+    Without it a full collection, every few seconds under load, walks through every library: thirty milliseconds in
+    which nobody is answered.
+    """
+    gc.collect()
+    gc.freeze()

@@ -1,3 +1,4 @@
+import gc
 import os
 import subprocess
 import sys
@@ -5,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from collector.scheduling import prefer_throughput
+from collector.scheduling import leave_out_of_collections, prefer_throughput
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has this policy")
+has_policies = pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has this policy")
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def in_a_thread(monkeypatch):
         yield lambda work, *arguments: threads.submit(work, *arguments).result()
 
 
+@has_policies
 def test_threads_that_are_started_later_do_not_interrupt_each_other(in_a_thread):
     def policy_of_a_child():
         with ThreadPoolExecutor(1) as threads:
@@ -31,6 +33,7 @@ def test_threads_that_are_started_later_do_not_interrupt_each_other(in_a_thread)
     assert os.SCHED_BATCH == in_a_thread(policy_of_a_child)
 
 
+@has_policies
 def test_a_policy_that_the_user_chose_stays(in_a_thread):
     in_a_thread(os.sched_setscheduler, 0, os.SCHED_IDLE, os.sched_param(0))
 
@@ -47,6 +50,7 @@ def test_experiments_that_the_user_chose_stay(in_a_thread, monkeypatch):
     assert "fuse_filters" == os.environ["GRPC_EXPERIMENTS"]
 
 
+@has_policies
 def test_where_it_is_forbidden_the_collector_runs_as_it_is(in_a_thread, monkeypatch):
     def forbidden(*_):
         raise PermissionError
@@ -67,3 +71,14 @@ def test_grpc_knows_the_setting():
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
 
     assert "experiment" not in done.stderr
+
+
+def test_a_full_collection_passes_over_what_was_there_at_the_start():
+    old = [object() for _ in range(10)], {}
+    try:
+        leave_out_of_collections()
+
+        assert not any(each is old for each in gc.get_objects())
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()
