@@ -101,9 +101,8 @@ def outcome(text):
 
     async def run():
         stop = asyncio.Event()
-        stop.set()
         try:
-            await Service(graph, drain_timeout=5).run(stop)
+            await Service(graph, drain_timeout=5).run(stop, started=stop.set)
         except StartError as error:
             return error
         return graph
@@ -127,6 +126,7 @@ def test_any_yaml_gives_a_running_graph_or_a_config_error(tree):
 
     assert type(found).__name__ in {"Graph", "ConfigError", "StartError"}
     assert str(found)
+    assert getattr(found, "__cause__", None) is None, "a bug"
 
 
 @settings(max_examples=200, deadline=None)

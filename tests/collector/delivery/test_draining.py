@@ -96,10 +96,9 @@ async def test_a_backend_that_is_back_gets_everything_at_once(processors):
 async def test_what_a_backend_does_not_take_until_the_deadline_is_counted(processors):
     collector, telemetry = service(Backend(), processors, drain_timeout=0.05)
     stop = asyncio.Event()
-    stop.set()
 
     with pytest.raises(TimeoutError):
-        await collector.run(stop)
+        await collector.run(stop, started=stop.set)
 
     accepted, sent, dropped, held = books(telemetry)
     assert accepted >= 30
