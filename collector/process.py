@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from importlib.metadata import version
@@ -33,6 +34,9 @@ EXIT_CONFIG = 2
 EXIT_NOT_DRAINED = 3
 """Stopped as told, but not everything that was held could be delivered in time; it is counted as dropped."""
 
+PATIENCE = 5.0
+"""Seconds from the end of the service to that of the process."""
+
 logger = logging.getLogger(__name__)
 
 _EVERYWHERE = re.compile(r"//(0\.0\.0\.0|\[::\]|):")
@@ -53,18 +57,11 @@ def run(config: CollectorConfig) -> int:
     telemetry.read(RSS, resident_bytes)
     graph = build(config, telemetry, SystemClock())
     try:
-        _loop(_serve(config, graph))
-    except StartError as error:
-        logger.error("%s", error)
+        return _loop(_serve(config, graph))
+    except SystemExit as bug:  # asyncio lets it out of any task
+        text = "a task of a component ended the collector with sys.exit(%s): %s"
+        logger.error(text, bug.code, _books(telemetry), exc_info=bug)
         return EXIT_FAILED
-    except TimeoutError:
-        logger.error("stopped before everything was delivered: %s", _books(telemetry))
-        return EXIT_NOT_DRAINED
-    except BaseExceptionGroup:
-        logger.exception("a component died")
-        return EXIT_FAILED
-    logger.info("stopped: %s", _books(telemetry))
-    return EXIT_OK
 
 
 def _raise_the_limit_of_open_files() -> None:
@@ -78,16 +75,47 @@ def _raise_the_limit_of_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _loop(main: Coroutine[Any, Any, None]) -> None:
+def _loop(main: Coroutine[Any, Any, int]) -> int:
     if sys.platform == "win32":
-        asyncio.run(main)
-        return
+        return asyncio.run(main)
     import uvloop  # noqa: PLC0415  there is none for Windows
 
-    uvloop.run(main)
+    return uvloop.run(main)
 
 
-async def _serve(config: CollectorConfig, graph: Graph) -> None:
+async def _serve(config: CollectorConfig, graph: Graph) -> int:
+    """Return the exit code, having said in the log what became of everything."""
+    code = EXIT_FAILED
+    try:
+        await _run_service(config, graph)
+    except StartError as error:
+        logger.error("%s", error)
+    except BaseExceptionGroup as failures:  # which the log has already
+        logger.error("stopped after %d failures: %s", len(failures.exceptions), _books(graph.telemetry))
+    except TimeoutError:
+        logger.error("stopped before everything was delivered: %s", _books(graph.telemetry))
+        code = EXIT_NOT_DRAINED
+    else:
+        logger.info("stopped: %s", _books(graph.telemetry))
+        code = EXIT_OK
+    finally:
+        _end_within(PATIENCE, code)
+    return code
+
+
+def _end_within(seconds: float, code: int) -> None:
+    """Have the process end with `code`, even if a thread of some component never does."""
+
+    def end() -> None:
+        logger.error("threads that do not end are left behind")
+        os._exit(code)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+async def _run_service(config: CollectorConfig, graph: Graph) -> None:
     stop = asyncio.Event()
     service = Service(graph, drain_timeout=config.service.drain_timeout)
     _listen_to_signals(stop, service, config.service.drain_timeout)
@@ -111,17 +139,21 @@ async def _serve_metrics(stack: AsyncExitStack, telemetry: Telemetry, config: Me
 def _listen_to_signals(stop: asyncio.Event, service: Service, drain_timeout: float) -> None:
     """The first signal drains, the second ends the drain, the third finds the system's own answer."""
     loop = asyncio.get_running_loop()
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup(1) wants it ignored
+        numbers.append(signal.SIGHUP)
 
     def received(number: signal.Signals) -> None:
         if not stop.is_set():
             logger.info("%s: draining for at most %g s; once more stops at once", number.name, drain_timeout)
             stop.set()
             return
-        for each in (signal.SIGINT, signal.SIGTERM):
+        for each in numbers:
             loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)  # else SIGINT is an exception at any place
         service.stop_now()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in numbers:
         loop.add_signal_handler(number, received, number)
 
 
