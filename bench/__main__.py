@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_BROKEN
     print(report.text(report.table(figures)))
     if not options.quick and not options.scenarios:
-        conditions = report.Conditions(options.rounds, options.seconds, cores.pinned, throughput.CONNECTIONS)
+        conditions = report.Conditions(options.rounds, options.seconds, cores.pinned, options.connections)
         print(f"written: bench/results/{report.write(figures, conditions).name}")
     return EXIT_OK
 
@@ -43,6 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="one short round each; results are not kept")
     parser.add_argument("--rounds", type=int, default=5, help="how often each relay is measured, in turn")
     parser.add_argument("--seconds", type=float, default=2.5, help="how long one round sends")
+    parser.add_argument(
+        "--connections", type=int, default=throughput.CONNECTIONS, help="clients, each with one request under way"
+    )
     parser.add_argument("--no-peer", dest="peer", action="store_false", help="measure pyotelcol alone")
     parser.add_argument("--no-pin", dest="pin", action="store_false", help="let the system choose the cores")
     return parser
@@ -51,7 +54,14 @@ def _parser() -> argparse.ArgumentParser:
 def _figures(scenario: Scenario, cores: Cores, options: argparse.Namespace) -> Iterator[Figure]:
     rounds, seconds = (1, 1.0) if options.quick else (options.rounds, options.seconds)
     if isinstance(scenario, ThroughputScenario):
-        yield from throughput.measure(scenario, cores, rounds=rounds, seconds=seconds, with_peer=options.peer)
+        yield from throughput.measure(
+            scenario,
+            cores,
+            rounds=rounds,
+            seconds=seconds,
+            connections=options.connections,
+            with_peer=options.peer,
+        )
     elif isinstance(scenario, LatencyScenario):
         yield from latency.measure(scenario, cores, seconds=12 * seconds, with_peer=options.peer)
     else:

@@ -17,15 +17,17 @@ WARM_UP = 1.0
 
 
 def measure(
-    scenario: ThroughputScenario, cores: Cores, *, rounds: int, seconds: float, with_peer: bool
+    scenario: ThroughputScenario, cores: Cores, *, rounds: int, seconds: float, connections: int, with_peer: bool
 ) -> Iterator[Figure]:
     """Yield one figure for each load of the scenario."""
     for load in scenario.loads:
         with rig(scenario, cores, with_peer=with_peer) as its:
-            yield _figure(scenario, load, _rounds(its, scenario.protocol, load, rounds, seconds))
+            yield _figure(scenario, load, _rounds(its, scenario.protocol, load, rounds, seconds, connections))
 
 
-def _rounds(its: Rig, protocol: str, load: Load, rounds: int, seconds: float) -> dict[str, list[Round]]:
+def _rounds(
+    its: Rig, protocol: str, load: Load, rounds: int, seconds: float, connections: int
+) -> dict[str, list[Round]]:
     done: dict[str, list[Round]] = {relay.name: [] for relay in its.relays}
     for number in range(rounds + 1):
         for relay in its.relays:
@@ -35,7 +37,7 @@ def _rounds(its: Rig, protocol: str, load: Load, rounds: int, seconds: float) ->
                 signal=load.signal,
                 items=load.items,
                 seconds=seconds if number else min(WARM_UP, seconds),
-                connections=CONNECTIONS,
+                connections=connections,
             )
             result = its.give(relay, order)
             if number:
