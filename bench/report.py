@@ -112,7 +112,9 @@ def markdown(rows: Sequence[tuple[str, ...]], about: dict[str, Any]) -> str:
 
 
 def _fact(value: Any) -> str:
-    return ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(_fact(v) if isinstance(v, dict) else f"{k.replace('_', ' ')} {v}" for k, v in value.items())
 
 
 def write(figures: Sequence[Figure], conditions: Conditions, folder: Path = FOLDER) -> Path:
