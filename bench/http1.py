@@ -32,7 +32,9 @@ class HttpConnection(asyncio.Protocol):
         self._transport.close()
 
     def send(self, body: bytes) -> None:
-        """Send one request; `answered` is called when its answer has come."""
+        """Send one request; `answered` is called when its answer has come, and never if the connection is lost."""
+        if self.closed:
+            return
         self._transport.writelines([self._head, b"%d\r\n\r\n" % len(body), body])
 
     def data_received(self, data: bytes) -> None:

@@ -160,7 +160,9 @@ class GrpcConnection(asyncio.Protocol):
         self._transport.close()
 
     def send(self, body: bytes) -> None:
-        """Send one request; `answered` is called when its answer has come."""
+        """Send one request; `answered` is called when its answer has come, and never if the connection is lost."""
+        if self.closed:
+            return
         self._stream += 2
         self._stream_window = self._initial_window
         self._unsent = memoryview(b"\0" + struct.pack(">I", len(body)) + body)  # gRPC: not compressed, length, message
