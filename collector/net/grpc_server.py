@@ -27,6 +27,8 @@ GRACE = 5.0
 _HANDSHAKE_TIMEOUT = 10.0
 """Seconds from a connection to the end of the handshakes of TLS and HTTP/2."""
 _RETRY_START = 1.0
+_PATIENCE = 1.0
+"""Seconds for the library to notice that all calls have ended."""
 
 
 class NoMessageError(Exception):
@@ -146,13 +148,14 @@ class _Running:
         self._credentials = credentials
         self._server: Any = None
         self._is_stopping = False
+        self._under_way: set[asyncio.Task[Any] | None] = set()
 
     async def start(self, endpoint: Endpoint) -> Endpoint:
         server = grpc.aio.server(options=self._options)
         _guard(server, self._options)
         for method, answer in self._answers.items():
             service, name = method[1:].split("/")
-            server.add_registered_method_handlers(service, {name: _handler(answer)})
+            server.add_registered_method_handlers(service, {name: self._handler(answer)})
         port = self._listen(server, endpoint)
         await server.start()
         self._server = server
@@ -174,12 +177,37 @@ class _Running:
                     await asyncio.sleep(_RETRY_START)
 
     async def stop(self, grace: float) -> None:
+        """Let calls end within `grace`; when this is cancelled they end at once.
+
+        The library must never be cancelled itself while it stops: it would take the process with it.
+        """
         self._is_stopping = True
+        stopping = asyncio.create_task(self._server.stop(grace))
         try:
-            await self._server.stop(grace)
+            await asyncio.wait([stopping])
         except asyncio.CancelledError:
-            await self._server.stop(None)
+            for task in self._under_way:
+                if task:
+                    task.cancel()
+            await asyncio.wait([stopping], timeout=_PATIENCE)
             raise
+
+    def _handler(self, answer: Answer) -> Any:
+        async def run(_: Any, call: Call) -> bytes | None:
+            task = asyncio.current_task()
+            self._under_way.add(task)
+            try:
+                return await answer(call)
+            except asyncio.CancelledError:
+                if not self._is_stopping:  # the client did it
+                    raise
+                await abort(call, grpc.StatusCode.UNAVAILABLE, "shutting down")
+                return None
+            finally:
+                self._under_way.discard(task)
+
+        # for the library it is a stream, so that a call can be refused before its message is there
+        return grpc.stream_unary_rpc_method_handler(run)
 
     def _listen(self, server: Any, endpoint: Endpoint) -> int:
         address = str(endpoint) if endpoint.path or endpoint.host else f"[::]:{endpoint.port}"
@@ -192,14 +220,6 @@ class _Running:
                 each.close()
             endpoint.release()
             raise OSError(None, f"cannot listen on {endpoint}") from None
-
-
-def _handler(answer: Answer) -> Any:
-    async def run(_: Any, call: Call) -> bytes | None:
-        return await answer(call)
-
-    # for the library it is a stream, so that a call can be refused before its message is there
-    return grpc.stream_unary_rpc_method_handler(run)
 
 
 def _guard(server: Any, options: Sequence[Option]) -> None:

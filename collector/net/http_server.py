@@ -33,6 +33,7 @@ GRACE = 5.0
 """Seconds that requests under way may take to end when the server stops."""
 _LINGER = 1.0
 """Seconds for which what is left of a refused body is read, so that the sender sees the answer and not a reset."""
+_AT_ONCE = 0.01
 _NEVER = 1e9
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -176,17 +177,28 @@ class Server(web.Server):
             connection.close_if_late(self._deadlines, transport, now)
 
     async def finish(self, grace: float) -> None:
-        """Wait for the requests under way, then close every connection."""
+        """Wait for the requests under way, then close every connection; at once when cancelled."""
         self.is_draining = True
-        if self._under_way:
-            self._quiet = self._loop.create_future()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(grace):
-                    await self._quiet
-        self.pre_shutdown()
-        await self.shutdown(0.5)
+        try:
+            if self._under_way:
+                self._quiet = self._loop.create_future()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(grace):
+                        await self._quiet
+        except asyncio.CancelledError:
+            await self._close(_AT_ONCE)
+            raise
+        await self._close(0.5)
+
+    async def _close(self, patience: float) -> None:
+        """Close every connection, and leave no request under way behind."""
         if self._timer:
             self._timer.cancel()
+        tasks = [task for connection in self._connections if (task := connection._task_handler)]  # noqa: SLF001
+        self.pre_shutdown()
+        await self.shutdown(patience)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LINGER)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from collector.api import Intake, ReceiverFactory, Settings
@@ -41,8 +41,24 @@ class OtlpReceiver:
                     await running[-1].enter_async_context(listener.lifespan())
             yield
         finally:
-            # together, so that none goes on accepting while the other one finishes
-            await asyncio.gather(*(each.aclose() for each in running))
+            await _close_together(running)
+
+
+async def _close_together(running: Iterable[AsyncExitStack]) -> None:
+    """So that none goes on accepting while the other one finishes."""
+    closing = [asyncio.create_task(each.aclose()) for each in running]
+    try:
+        await asyncio.wait(closing)
+    except asyncio.CancelledError:
+        await asyncio.sleep(0)  # a task that is cancelled before its first step would close nothing
+        for task in closing:
+            task.cancel()
+        await asyncio.wait(closing)
+        raise
+    finally:
+        errors = [error for task in closing if not task.cancelled() and (error := task.exception())]
+    for error in errors:
+        raise error
 
 
 def _url(endpoint: Endpoint, config: ProtocolConfig) -> str:

@@ -2,6 +2,8 @@ import asyncio
 import socket
 from contextlib import AsyncExitStack
 
+import aiohttp
+import grpc
 import pytest
 
 from collector.testing import make_batch
@@ -41,6 +43,42 @@ async def test_both_protocols_stop_accepting_at_once_while_one_of_them_finishes(
         assert (await reader.read()).startswith(b"HTTP/1.1 200")
         await stopping
         writer.close()
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 30])
+async def test_a_stop_whose_time_is_over_leaves_no_request_and_no_task_behind(turns, caplog):
+    """
+    A request that goes on would come to exporters that have stopped, and a server that does would crash the process.
+    """
+    door = Door()
+    door.is_open.clear()
+    receiver, running = build(BOTH, door), AsyncExitStack()
+    before = asyncio.all_tasks()
+    await running.enter_async_context(receiver.lifespan())
+    grpc_port, http_port = ports(receiver)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel, aiohttp.ClientSession() as session:
+        url, body, kind = f"http://127.0.0.1:{http_port}/v1/traces", make_batch().wire, "application/x-protobuf"
+        clients = [
+            asyncio.ensure_future(session.post(url, data=body, headers={"Content-Type": kind})),
+            asyncio.ensure_future(channel.unary_unary(EXPORT.decode())(body)),
+        ]
+        await until(lambda: door.accepted() == 2)
+
+        stopping = asyncio.create_task(running.aclose())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        stopping.cancel()
+        await asyncio.wait([stopping])
+        left = {task for task in asyncio.all_tasks() - before if "grpc" not in str(task) or "server" in str(task)}
+        answers = await asyncio.gather(*clients, return_exceptions=True)
+
+    assert stopping.cancelled()
+    assert left <= {*clients}
+    assert refuses_connections(grpc_port)
+    assert refuses_connections(http_port)
+    assert isinstance(answers[0], aiohttp.ServerDisconnectedError)
+    assert grpc.StatusCode.UNAVAILABLE is answers[1].code()
+    assert [] == caplog.messages
 
 
 async def test_if_one_protocol_cannot_listen_the_other_one_stops(unused_port):
