@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from importlib.metadata import version
 from typing import Any
@@ -56,12 +56,7 @@ def run(config: CollectorConfig) -> int:
     telemetry = Telemetry()
     telemetry.read(RSS, resident_bytes)
     graph = build(config, telemetry, SystemClock())
-    try:
-        return _loop(_serve(config, graph))
-    except SystemExit as bug:  # asyncio lets it out of any task
-        text = "a task of a component ended the collector with sys.exit(%s): %s"
-        logger.error(text, bug.code, _books(telemetry), exc_info=bug)
-        return EXIT_FAILED
+    return _loop(_serve(config, graph))
 
 
 def _raise_the_limit_of_open_files() -> None:
@@ -76,11 +71,23 @@ def _raise_the_limit_of_open_files() -> None:
 
 
 def _loop(main: Coroutine[Any, Any, int]) -> int:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        task = runner.get_loop().create_task(main)
+        while True:
+            try:
+                return runner.get_loop().run_until_complete(task)
+            except SystemExit as bug:  # asyncio lets it out of any task, as if it were the end of all others
+                if task.done():
+                    raise
+                logger.error("a task called sys.exit(%s), which ends nothing but its component", bug.code)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     if sys.platform == "win32":
-        return asyncio.run(main)
+        return None
     import uvloop  # noqa: PLC0415  there is none for Windows
 
-    return uvloop.run(main)
+    return uvloop.new_event_loop
 
 
 async def _serve(config: CollectorConfig, graph: Graph) -> int:
