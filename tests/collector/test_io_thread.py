@@ -32,13 +32,17 @@ def failing(text):
 
 
 async def test_a_function_that_is_stuck_holds_up_neither_the_loop_nor_the_end():
-    thread, gate, ran = IOThread("test"), threading.Event(), []
+    thread, started, gate, ran = IOThread("test"), threading.Event(), threading.Event(), []
+
+    def wait():
+        started.set()
+        gate.wait()
 
     async with asyncio.timeout(5):
         async with thread.lifespan():
-            stuck = asyncio.create_task(thread.run(gate.wait))
+            stuck = asyncio.create_task(thread.run(wait))
             never = asyncio.create_task(thread.run(ran.append, "never"))
-            await asyncio.sleep(0)
+            await asyncio.to_thread(started.wait)
             for task in (stuck, never):
                 task.cancel()
             await asyncio.wait([stuck, never])
