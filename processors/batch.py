@@ -23,7 +23,12 @@ class BatchConfig(ComponentConfig):
     send_batch_max_size: int = Field(
         default=0, ge=0, description="Items a batch has at most, larger are split; 0 for any."
     )
-    send_batch_max_bytes: int = Field(default=0, ge=0, description="Bytes that trigger sending at once; 0 for any.")
+    send_batch_max_bytes: int = Field(
+        default=4_000_000,
+        ge=0,
+        description="Bytes that requests are joined up to, a larger one goes alone; 0 for any. "
+        "OTLP servers take 4 MiB unless told otherwise.",
+    )
     metadata_keys: list[str] = Field(default=[], description="Batches with other values of these are kept apart.")
     metadata_cardinality_limit: int = Field(
         default=1000, ge=1, description="How many combinations of values may wait; one more sends the oldest on early."
@@ -84,11 +89,13 @@ class BatchProcessor:
         if not batch.shape.joinable:
             self._send(batch)
             return
-        shard = self._shard(batch)
+        shard, size, most = self._shard(batch), len(batch.wire), self._config.send_batch_max_bytes
+        if 0 < most < shard.size + size:
+            self._flush(shard)
         shard.parts.append(batch)
         shard.items += items
-        shard.size += len(batch.wire)
-        if shard.items >= self._trigger or 0 < self._config.send_batch_max_bytes <= shard.size:
+        shard.size += size
+        if shard.items >= self._trigger or 0 < most <= shard.size:
             self._flush(shard)
         elif shard.timer is None and self._tasks:
             shard.timer = self._tasks.create_task(self._flush_later(shard))

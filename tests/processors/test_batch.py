@@ -85,6 +85,21 @@ async def test_the_size_triggers_sending():
     assert (0, [5]) == (before, after)
 
 
+async def test_requests_are_joined_up_to_a_number_of_bytes():
+    """
+    A server refuses for good what is larger than its limit, and then all of it is lost.
+    """
+    sink, size = Sink(), len(make_batch(items=2).wire)
+    batch, _ = processor(sink, send_batch_max_bytes=2 * size + 1)
+
+    async with batch.lifespan():
+        for items in (2, 2, 2, 10, 2):
+            await batch.consume(make_batch(items=items))
+            await settle()
+
+    assert [4, 2, 10, 2] == [len(b) for b in sink.batches]
+
+
 async def test_the_timeout_triggers_sending():
     sink = Sink()
     batch, _ = processor(sink, clock=Immediate())
