@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -10,6 +11,9 @@ from pydantic import BaseModel
 from collector.config import CollectorConfig
 from collector.registry import Kind
 from collector.resolution import PLUGIN, resolve
+
+# RFC 3986, 3.2.1: user:password@ before the host of a URL
+_PASSWORD = re.compile(r"(://[^/\s:@\"']*:)[^/\s@]+(@)")
 
 
 def effective(config: CollectorConfig) -> str:
@@ -26,7 +30,8 @@ def effective(config: CollectorConfig) -> str:
             body |= _plain(model)
         sections.setdefault(kind, {})[str(id_)] = body
     ordered = {str(kind): sections[kind] for kind in Kind if kind in sections}
-    return yaml.safe_dump({**ordered, "service": _plain(config.service)}, sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump({**ordered, "service": _plain(config.service)}, sort_keys=False, allow_unicode=True)
+    return _PASSWORD.sub(r"\1**********\2", text)
 
 
 def _plain(model: BaseModel) -> dict[str, Any]:

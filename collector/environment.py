@@ -79,7 +79,8 @@ class Substitution:
     def _variable(self, reference: str) -> str:
         name, default_given, default = reference.partition(":-")
         if not _NAME.fullmatch(name):
-            raise ConfigError(f"{name!r} is not the name of an environment variable")
+            scheme = f"{name.partition(':')[0]}:..." if ":" in name else name
+            raise ConfigError(f"{scheme!r} is not the name of an environment variable")
         if name in self.environ:
             return self.environ[name]
         if not default_given:
@@ -88,8 +89,10 @@ class Substitution:
 
     def _file(self, path: str) -> str:
         try:
-            return (self.directory / path).read_text().rstrip("\n")
-        except (OSError, ValueError) as error:
+            return (self.directory / path).read_text(encoding="utf-8").rstrip("\n")
+        except OSError as error:
+            raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+        except ValueError as error:  # of the codec
             raise ConfigError(f"cannot read {path}: {error}") from None
 
 
@@ -107,7 +110,8 @@ def _is_one_reference(text: str) -> bool:
 def _closing(text: str, start: int) -> int:
     end = _find_closing(text, start)
     if end < 0:
-        raise ConfigError(f"{text!r} has no closing brace")
+        # what is written there may be a password, so it is not repeated
+        raise ConfigError("a reference has no closing brace; where ${ is text, write $${")
     return end
 
 

@@ -73,12 +73,22 @@ def load(text: str, name: str) -> Node:
         raise ConfigError(f"{name}: nested more than {MAX_DEPTH} deep") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{name}:{line}: {error.problem or 'not YAML'}") from None
+        raise ConfigError(f"{name}:{line}: {_told(error)}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: {' '.join(str(error).split())}") from None
     if builder.mistakes:
         raise ConfigError.of(builder.mistakes)
     return tree
+
+
+def _told(error: yaml.MarkedYAMLError) -> str:
+    """Say what is wrong without repeating what stands there, which may be a password."""
+    problem = error.problem or "not YAML"
+    if problem.startswith("found undefined alias"):
+        return "a value that starts with * is an alias, and there is no such anchor; text needs quotes"
+    if problem.startswith("found character '\\t'"):
+        return "indented with a tab; YAML takes spaces"
+    return problem
 
 
 class _Builder:
@@ -95,7 +105,9 @@ class _Builder:
         if depth > MAX_DEPTH:
             raise ConfigError(f"{where}: nested more than {MAX_DEPTH} deep")
         if node.tag.removeprefix(_TAG) not in _KNOWN_TAGS:
-            raise ConfigError(f"{where}: the tag {node.tag} means nothing here")
+            raise ConfigError(
+                f"{where}: a value that starts with ! is a tag, which means nothing here; text needs quotes"
+            )
         match node:
             case yaml.MappingNode():
                 return Node(self._mapping(node, depth), where)

@@ -75,7 +75,7 @@ def test_what_is_read_stands_where_the_reference_stood(tmp_path):
     [
         ("${env:1X}", "is not the name of an environment variable"),
         ("${env:LOOP}", "too many recursive expansions"),
-        ("${env:PORT", "has no closing brace"),
+        ("${env:PORT", "a reference has no closing brace"),
         ("${file:nowhere}", "cannot read nowhere"),
     ],
 )
@@ -96,3 +96,11 @@ def test_a_variable_that_is_not_set_is_empty_and_warned_about(tmp_path, caplog):
         found = value("x${env:NOT}y", tmp_path)
 
     assert ("xy", True) == (found, "NOT, which is not set" in caplog.text)
+
+
+@pytest.mark.parametrize("text", ["s3cret${x", "${vault:s3cret}", "a${s3:s3cret}b"])
+def test_a_mistake_does_not_repeat_what_may_be_a_password(text, tmp_path):
+    with pytest.raises(ConfigError) as mistake:
+        value(f"'{text}'", tmp_path)
+
+    assert "s3cret" not in str(mistake.value)

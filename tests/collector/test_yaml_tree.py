@@ -130,3 +130,21 @@ def test_any_text_is_a_tree_or_a_config_error(text):
     found = complaint(text)
 
     assert found is None or found.startswith("c.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a: !s3cret x", "c.yaml:1: a value that starts with ! is a tag, which means nothing here; text needs quotes"),
+        (
+            "a: *s3cret",
+            "c.yaml:1: a value that starts with * is an alias, and there is no such anchor; text needs quotes",
+        ),
+        ("a:\n\ts3cret: x", "c.yaml:2: indented with a tab; YAML takes spaces"),
+    ],
+)
+def test_a_password_without_quotes_is_not_repeated(text, complaint):
+    with pytest.raises(ConfigError) as mistake:
+        load(text, "c.yaml")
+
+    assert complaint == str(mistake.value)
