@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-_STATM = Path("/proc/self/statm")
 _CGROUP = Path("/proc/self/cgroup")
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 
@@ -18,7 +18,13 @@ def resident_bytes() -> int:
         import psutil  # noqa: PLC0415  not installed on Linux, where reading a file does
 
         return int(psutil.Process().memory_info().rss)
-    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(os.pread(_statm(os.getpid()), 256, 0).split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@cache
+def _statm(pid: int) -> int:
+    """Return a file of this process that stays open: no other can be opened when connections have taken them all."""
+    return os.open(f"/proc/{pid}/statm", os.O_RDONLY)
 
 
 def available_bytes(cgroups: Path = _CGROUP, root: Path = _CGROUP_ROOT) -> int:
@@ -38,7 +44,7 @@ def available_bytes(cgroups: Path = _CGROUP, root: Path = _CGROUP_ROOT) -> int:
 
 def _limits(cgroups: Path, root: Path) -> Iterator[int]:
     """Yield the limit of every cgroup from the process's own up to the root, of both versions."""
-    for line in cgroups.read_text().splitlines() if cgroups.exists() else ():
+    for line in cgroups.read_text(encoding="utf-8").splitlines() if cgroups.exists() else ():
         _, controllers, path = line.split(":", 2)
         if not controllers:
             yield from _upwards(root, path, "memory.max")
@@ -51,6 +57,6 @@ def _upwards(root: Path, path: str, name: str) -> Iterator[int]:
     for depth in range(len(parts), -1, -1):
         file = root.joinpath(*parts[:depth], name)
         # within a container the path may be one of the host's, which is not there
-        text = file.read_text().strip() if file.is_file() else "max"
+        text = file.read_text(encoding="utf-8").strip() if file.is_file() else "max"
         if text.isdecimal():
             yield int(text)

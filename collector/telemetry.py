@@ -86,12 +86,13 @@ class Telemetry:
         """Yield every point's value now."""
         for metric, points in self._points.items():
             for labels, point in points.items():
-                yield metric, labels, point.value if isinstance(point, Point) else point()
+                yield metric, labels, _value(point)
 
     def total(self, metric: Metric, **labels: str) -> float:
         """Add up the points whose labels include `labels`."""
         wanted = set(labels.items())
-        return sum(value for m, have, value in self.samples() if m == metric and wanted <= set(have))
+        points = self._points.get(metric, {}).items()
+        return sum(_value(point) for have, point in points if wanted <= set(have))
 
     def imbalance(self, signal: Signal) -> float:
         """Return accepted + created - sent - dropped - held: 0, or items vanished without a name."""
@@ -102,6 +103,10 @@ class Telemetry:
     def component(self, component: str) -> Accounts:
         """Return the books of one component."""
         return Accounts(self, component)
+
+
+def _value(point: Point | Callable[[], float]) -> float:
+    return point.value if isinstance(point, Point) else point()
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from collector.memory import available_bytes, resident_bytes
@@ -40,3 +42,18 @@ def test_the_smallest_limit_of_the_cgroups_counts(cgroups, membership, limits):
 
 def test_without_a_limit_the_machine_is_the_limit(cgroups):
     assert available_bytes() <= cgroups("0::/pod\n", {"pod/memory.max": "max"})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_can_be_measured_when_no_more_files_can_be_opened():
+    import resource
+
+    resident_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        used = resident_bytes()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert used > 1 << 20

@@ -1,6 +1,6 @@
 from collector.batch import Signal
 from collector.errors import DropReason
-from collector.telemetry import ACCEPTED, SENT, Telemetry, exposition
+from collector.telemetry import ACCEPTED, RSS, SENT, Telemetry, exposition
 
 
 def test_the_books_close_when_everything_is_named():
@@ -18,3 +18,11 @@ def test_names_in_the_text_are_the_collectors_own():
     telemetry.point(ACCEPTED[Signal.TRACES], receiver='o"tlp', transport="http").add(3)
 
     assert 'otelcol_receiver_accepted_spans{receiver="o\\"tlp",transport="http"} 3\n' in exposition(telemetry)
+
+
+def test_a_total_reads_nothing_but_what_it_is_of():
+    telemetry = Telemetry()
+    telemetry.read(RSS, lambda: 1 / 0)
+    telemetry.point(ACCEPTED[Signal.TRACES], receiver="otlp", transport="http").add(3)
+
+    assert 3 == telemetry.total(ACCEPTED[Signal.TRACES])
