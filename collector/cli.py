@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import BinaryIO
 
 from collector.config import CollectorConfig, load_config
 from collector.errors import ConfigError
-from collector.process import EXIT_CONFIG, EXIT_OK, run
+from collector.process import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, run
 
 _EPILOG = """\
 commands:
@@ -32,8 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command in _WITHOUT_CONFIG:
-            print(_WITHOUT_CONFIG[options.command](options.json))  # noqa: T201  this is what the command is for
-            return EXIT_OK
+            return _write(_WITHOUT_CONFIG[options.command](options.json) + "\n")
         if not options.config:
             parser.error("--config is required")
         return _WITH_CONFIG[options.command](load_config(options.config, options.set))
@@ -79,8 +81,33 @@ def _validate(config: CollectorConfig) -> int:
 def _print_config(config: CollectorConfig) -> int:
     from collector.effective_config import effective  # noqa: PLC0415  what one command needs costs the others nothing
 
-    print(effective(config), end="")  # noqa: T201
+    return _write(effective(config))
+
+
+def _write(text: str) -> int:
+    """Write to standard output in UTF-8 whatever the locale says, since it often becomes a file."""
+    try:
+        _standard_output().write(text.encode(errors="replace"))
+        _standard_output().flush()
+    except BrokenPipeError:  # whoever reads, as head(1) does, has had enough
+        _give_up_standard_output()
+    except OSError as error:
+        print(f"cannot write to standard output: {error.strerror}", file=sys.stderr)  # noqa: T201
+        _give_up_standard_output()
+        return EXIT_FAILED
     return EXIT_OK
+
+
+def _standard_output() -> BinaryIO:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "it is closed")
+    return sys.stdout.buffer
+
+
+def _give_up_standard_output() -> None:
+    """Have Python's own attempt at the end succeed."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _components(json: bool) -> str:

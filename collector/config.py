@@ -71,6 +71,10 @@ class PipelineConfig(_Model):
     exporters: list[_ID] = Field(min_length=1, description="Where it goes; each gets all of it.")
 
 
+def _in_lower_case(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
 class Level(enum.StrEnum):
     NONE = "none"
     BASIC = "basic"
@@ -84,7 +88,9 @@ def _is_an_address(text: str) -> str:
 
 
 class MetricsTelemetryConfig(_Model):
-    level: Level = Field(default=Level.NORMAL, description="none serves no metrics; the others serve all.")
+    level: Annotated[Level, BeforeValidator(_in_lower_case)] = Field(
+        default=Level.NORMAL, description="none serves no metrics; the others serve all."
+    )
     address: Annotated[str, AfterValidator(_is_an_address)] = Field(
         default="localhost:8888", description="Address that serves /metrics: host:port or unix:PATH."
     )
@@ -115,7 +121,9 @@ class LogLevel(enum.StrEnum):
 
 
 class LogsTelemetryConfig(_Model):
-    level: LogLevel = Field(default=LogLevel.INFO, description="The least severity that is logged.")
+    level: Annotated[LogLevel, BeforeValidator(_in_lower_case)] = Field(
+        default=LogLevel.INFO, description="The least severity that is logged."
+    )
     encoding: Encoding = Field(default=Encoding.CONSOLE, description="One readable line each, or one JSON object.")
     initial_fields: dict[str, str] = Field(default={}, description="Fields that every JSON line has.")
 
@@ -254,7 +262,7 @@ def _source(source: str) -> Node:
         return _nested(key.split("::"), load(value, "--config yaml"))
     path = _path(source)
     try:
-        return load(Path(path).read_text(), path)
+        return load(Path(path).read_text(encoding="utf-8"), path)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: {error.strerror if isinstance(error, OSError) else error}") from None
 

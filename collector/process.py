@@ -48,6 +48,7 @@ def run(config: CollectorConfig) -> int:
     Raises:
         ConfigError: one line for each mistake; nothing was started.
     """
+    _occupy_standard_streams()
     configure(config.service.telemetry.logs)
     prefer_throughput()
     # grpcio's C library writes what strangers do to it, thousands of lines a second if they want; errors reach us
@@ -57,6 +58,13 @@ def run(config: CollectorConfig) -> int:
     telemetry.read(RSS, resident_bytes)
     graph = build(config, telemetry, SystemClock())
     return _loop(_serve(config, graph))
+
+
+def _occupy_standard_streams() -> None:
+    """A socket that got the number of a stream that was closed would end the process when it is closed itself."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def _raise_the_limit_of_open_files() -> None:

@@ -90,7 +90,7 @@ class BearerTokenAuth:
             if seen == self._seen:
                 return self._tokens
             self._seen = seen
-            tokens = [line.strip().encode() for line in path.read_text().splitlines() if line.strip()]
+            tokens = [line.strip().encode() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"filename: {path}: {getattr(error, 'strerror', None) or error}") from None
         if not tokens:

@@ -1,6 +1,7 @@
 """What the commands print that start nothing."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,12 +71,14 @@ def test_the_effective_configuration_can_be_run_itself_and_stays_the_same():
 
 def test_the_effective_configuration_has_no_secrets(tmp_path, capsys):
     path = tmp_path / "c.yaml"
-    headers = f"{{endpoint: 'http://localhost:1', headers: {{authorization: '{SECRET}'}}}}"
+    headers = f"{{endpoint: 'http://me:{SECRET}@localhost:1', headers: {{authorization: '{SECRET}'}}}}"
     path.write_text((ROOT / "config.yaml").read_text().replace("debug:", f"debug:\n  otlp_http: {headers}", 1))
 
     code = main(["print-config", "--config", str(path)])
 
-    assert (0, False) == (code, SECRET in capsys.readouterr().out)
+    printed = capsys.readouterr().out
+    assert (0, False) == (code, SECRET in printed)
+    assert "endpoint: http://me:**********@localhost:1\n" in printed
 
 
 def test_components_lists_everything_for_people_and_for_programs(capsys):
@@ -122,3 +125,37 @@ def test_validate_loads_only_what_the_configuration_uses():
     )
 
     assert "[]\n" == done.stdout
+
+
+def command(*arguments, shell, **environ):
+    program = ["sh", "-c", shell, "sh", sys.executable, "-m", "collector", *arguments]
+    return subprocess.run(
+        program, cwd=ROOT, env={**os.environ, **environ}, capture_output=True, timeout=30, check=False
+    )
+
+
+@pytest.mark.slow
+def test_what_is_printed_is_utf_8_whatever_the_locale(tmp_path):
+    (tmp_path / "c.yaml").write_text((ROOT / "config.yaml").read_text().replace("debug", "debug/größe☃"), "utf-8")
+
+    ascii_locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = command("print-config", "--config", str(tmp_path / "c.yaml"), shell='exec "$@"', **ascii_locale)
+
+    assert (0, b"") == (done.returncode, done.stderr)
+    assert "debug/größe☃" in done.stdout.decode()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shell", "code", "complaint"),
+    [
+        ('"$@" | head -1', 0, b""),
+        ('exec "$@" >&-', 1, b"cannot write to standard output: it is closed\n"),
+        ('exec "$@" >/dev/full', 1, b"cannot write to standard output: No space left on device\n"),
+    ],
+    ids=["head", "closed", "full"],
+)
+def test_whoever_does_not_take_what_is_printed_is_told_of_in_one_line(shell, code, complaint):
+    done = command("schema", shell=shell)
+
+    assert (code, complaint) == (done.returncode, done.stderr)

@@ -199,3 +199,9 @@ class TestOwnTelemetry:
     @pytest.mark.parametrize("written", ["{address: nowhere}", "{readers: [{periodic: {}}]}"])
     def test_what_is_no_address_is_refused(self, written):
         assert 1 == len(mistakes(f"{RUNS}  telemetry: {{metrics: {written}}}"))
+
+
+def test_levels_have_no_case():
+    config = CollectorConfig.from_yaml(RUNS + "  telemetry: {logs: {level: INFO}, metrics: {level: None}}\n")
+
+    assert ("info", "none") == (config.service.telemetry.logs.level, config.service.telemetry.metrics.level)

@@ -26,17 +26,21 @@ def free_port():
 
 
 class Child:
-    """`config` may use {grpc}, {http}, {metrics} and any other name for a free port."""
+    """
+    `config` may use {grpc}, {http}, {metrics} and any other name for a free port.
 
-    def __init__(self, config, directory, *, arguments=(), environ=None, **ports):
+    `shell` is what a shell does to the process that it becomes, such as `exec "$@" <&-`.
+    """
+
+    def __init__(self, config, directory, *, arguments=(), environ=None, shell='exec "$@"', **ports):
         self.ports = {name: free_port() for name in ("grpc", "http", "metrics", "health")} | ports
         for name, port in self.ports.items():
             config = config.replace(f"{{{name}}}", str(port))
         self.config = Path(directory, f"config-{self.ports['metrics']}.yaml")
-        self.config.write_text(config)
+        self.config.write_text(config, encoding="utf-8")
         self.stdout = Path(directory, f"stdout-{self.ports['metrics']}")
         self.stderr = Path(directory, f"stderr-{self.ports['metrics']}")
-        command = [sys.executable, "-m", "collector", "--config", str(self.config), *arguments]
+        command = ["sh", "-c", shell, "sh", sys.executable, "-m", "collector", "--config", str(self.config), *arguments]
         with self.stdout.open("wb") as out, self.stderr.open("wb") as err:
             self._process = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **(environ or {})})
 
