@@ -75,6 +75,10 @@ class StartError(Exception):
     """A component could not start: its port is taken, its file cannot be opened.  `str()` says which and why."""
 
 
+LONGEST_RETRY_AFTER = 86_400.0
+"""Seconds; whoever asks for more than a day is not believed."""
+
+
 class ConsumeError(Exception):
     """A batch was not accepted."""
 
@@ -88,17 +92,21 @@ class PermanentError(ConsumeError):
 
 
 class RetryableError(ConsumeError):
-    """The same data may be accepted later, not before `retry_after` seconds."""
+    """The same data may be accepted later, not before `retry_after` seconds.
+
+    Whatever a component was told to wait becomes a number that can be waited for: 0 for None, for what is negative and
+    for NaN, and never more than a day.
+    """
 
     def __init__(
         self,
         message: str,
         *,
-        retry_after: float = 0.0,
+        retry_after: float | None = 0.0,
         reason: RefusalReason = RefusalReason.DOWNSTREAM,
     ) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after = min(max(0.0, float(retry_after or 0.0)), LONGEST_RETRY_AFTER)
         self.reason = reason
 
 

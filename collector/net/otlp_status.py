@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from collector.errors import ConsumeError, PermanentError, RetryableError
+from collector.errors import LONGEST_RETRY_AFTER, ConsumeError, PermanentError, RetryableError
 
 DETAILS = "grpc-status-details-bin"
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -32,8 +32,6 @@ _GRPC_OF_HTTP = {400: 3, 401: 16, 403: 7, 404: 12, 405: 12, 408: 4, 413: 8, 415:
 _UNKNOWN = 2
 _LONGEST_MESSAGE = 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-LONGEST_RETRY_AFTER = 86_400.0
-"""Seconds; a server that asks for more than a day is not believed."""
 
 
 def readable(message: str) -> str:

@@ -1,6 +1,7 @@
 import asyncio
 import dataclasses
 import itertools
+import math
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from collector.batch import Signal
 from collector.delivery.retry import LONGEST_PAUSE, Delivery, backoff
 from collector.delivery.settings import DeliveryConfig, RetryConfig
-from collector.errors import PermanentError, RetryableError
+from collector.errors import LONGEST_RETRY_AFTER, PermanentError, RetryableError
 from collector.telemetry import DROPPED, SENT, Telemetry
 from collector.testing import FakeBackend, make_batch, settings
 
@@ -64,6 +65,32 @@ async def test_honours_what_the_backend_asks_for_within_reason(asked, paused):
     )
 
     assert [paused] == clock.slept
+
+
+@pytest.mark.parametrize(
+    ("asked", "understood"),
+    [(None, 0.0), (-5, 0.0), (math.nan, 0.0), (math.inf, LONGEST_RETRY_AFTER), ("2", 2.0), (1.5, 1.5)],
+)
+async def test_whatever_a_component_was_told_to_wait_can_be_waited_for(asked, understood):
+    refusal = RetryableError("busy", retry_after=asked)
+    backend = FakeBackend([refusal])
+
+    await delivery(backend, retry_on_failure={"max_elapsed_time": 0}).deliver(make_batch())
+
+    assert (understood, 2) == (refusal.retry_after, backend.attempts)
+
+
+async def test_a_pause_that_is_no_number_costs_its_batch_and_not_the_process():
+    class Confused:
+        async def export(self, batch):
+            raise RetryableError("busy", retry_after="soon")
+
+    telemetry = Telemetry()
+
+    with pytest.raises(PermanentError, match="ValueError"):
+        await delivery(Confused(), telemetry).deliver(make_batch(items=2))
+
+    assert 2 == telemetry.total(DROPPED, reason="plugin_error")
 
 
 @given(elapsed=st.floats(30, 1000))

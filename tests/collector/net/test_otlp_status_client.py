@@ -10,10 +10,9 @@ from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.errors import PermanentError, RetryableError
+from collector.errors import LONGEST_RETRY_AFTER, PermanentError, RetryableError
 from collector.net.otlp_status import (
     DETAILS,
-    LONGEST_RETRY_AFTER,
     error_from_grpc,
     error_from_http,
     grpc_status,
