@@ -87,14 +87,44 @@ class Batching:
 def split(batch: Batch, most: int, sizer: Sizer) -> Iterator[Batch]:
     """Yield batches of at most `most` items or bytes (0 for any number) that hold what this one does, in its order.
 
-    One item that is larger by itself makes a batch of its own: the backend has to say what it thinks of it.
+    What cannot be made smaller goes as it is, for the backend to say what it thinks of it: one item that is larger by
+    itself, and items of one resource that is so large that its copies would outweigh them.
     """
     items, size = len(batch), sizer.measure(len(batch), len(batch.wire))
     if not most or size <= most or items <= 1 or not batch.shape.joinable:
         yield batch
     elif sizer is Sizer.ITEMS:
         yield from batch.split(most)
+    elif (pieces := _pieces(batch, most)) == 1:
+        yield batch
     else:
-        for part in batch.split(math.ceil(items / math.ceil(size / most))):
+        for part in batch.split(math.ceil(items / pieces)):
             # items differ in size, so a part with its share of items may still be too large; it has fewer of them
             yield from split(part, most, sizer)
+
+
+def _pieces(batch: Batch, most: int) -> int:
+    """Return in how many pieces to cut a batch of too many bytes, at first.
+
+    Each piece has a copy of the resource that it is cut from.  A sender decides how large that is, and would have a
+    gigabyte made of two megabytes; so where copies may come to more than the batch, it is cut in halves, until a piece
+    has one resource and is left as it is.
+    """
+    pieces = min(len(batch), math.ceil(len(batch.wire) / most))
+    runs, shared = _beside_records(batch)
+    if pieces * shared <= len(batch.wire):
+        return pieces
+    return 1 if runs == 1 else 2
+
+
+def _beside_records(batch: Batch) -> tuple[int, int]:
+    """Return how many runs of records there are, each in a scope or metric, and how many bytes are not of records."""
+    skeleton = batch.skeleton()
+    *way, records = batch.shape.path
+    parents = [skeleton]
+    for step in way:
+        parents = [child for parent in parents for child in step(parent)]
+    runs = [run for parent in parents if (run := records(parent))]
+    for run in runs:
+        del run[:]
+    return len(runs), skeleton.ByteSize()

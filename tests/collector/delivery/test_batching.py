@@ -13,7 +13,7 @@ from collector.delivery.settings import DeliveryConfig, QueueConfig, Sizer
 from collector.errors import PermanentError
 from collector.nodes import Room
 from collector.telemetry import HELD, QUEUE_SIZE, SENT, Telemetry
-from collector.testing import FakeBackend, make_batch, settings
+from collector.testing import FakeBackend, make_batch, make_metrics, make_spans, settings
 
 JOINABLE = [Signal.TRACES, Signal.METRICS, Signal.LOGS]
 
@@ -187,3 +187,27 @@ def test_one_item_larger_than_the_bound_is_sent_by_itself():
     batch = make_batch(items=3, key="x" * 1000)
 
     assert [1, 1, 1] == [len(part) for part in split(batch, 10, Sizer.BYTES)]
+
+
+@pytest.mark.parametrize("beside", [0, 1, 3])
+@pytest.mark.parametrize("most", [1, 5_000, 50_100, 60_000])
+def test_a_large_resource_is_not_copied_for_each_of_its_records(most, beside):
+    """
+    Two megabytes would become one gigabyte, for the price of one request.
+    """
+    large = make_spans(*({} for _ in range(2000)), resource={"large": "x" * 50_000})
+    batch = Batch.join([large, *(make_spans({}, resource={"host": "b"}) for _ in range(beside))])
+
+    parts = list(split(batch, most, Sizer.BYTES))
+
+    assert 2000 + beside == sum(map(len, parts))
+    assert sum(len(part.wire) for part in parts) < 6 * len(batch.wire)
+
+
+def test_metrics_of_one_resource_are_split_although_their_names_outweigh_their_points():
+    batch = make_metrics(*({"name": "n" * 200} for _ in range(100)))
+
+    parts = list(split(batch, len(batch.wire) // 5, Sizer.BYTES))
+
+    assert 100 == sum(map(len, parts))
+    assert max(len(part.wire) for part in parts) <= len(batch.wire) // 5
