@@ -24,7 +24,7 @@ from collector.logs import configure
 from collector.memory import resident_bytes
 from collector.scheduling import leave_out_of_collections, prefer_throughput
 from collector.service import Service
-from collector.telemetry import ACCEPTED, DROPPED, HELD, RSS, SENT, Telemetry
+from collector.telemetry import ACCEPTED, CREATED, DROPPED, HELD, RSS, SENT, Telemetry
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -123,6 +123,7 @@ def _end_within(seconds: float, code: int) -> None:
 
     def end() -> None:
         logger.error("threads that do not end are left behind")
+        logging.shutdown()
         os._exit(code)
 
     timer = threading.Timer(seconds, end)
@@ -201,6 +202,7 @@ def _books(telemetry: Telemetry) -> str:
     for each in Signal:
         if accepted := telemetry.total(ACCEPTED[each]):
             sent, held = telemetry.total(SENT[each]), telemetry.total(HELD, signal=each)
-            dropped = telemetry.total(DROPPED, signal=each)
-            lines.append(f"{each}: {accepted:.0f} accepted, {sent:.0f} sent, {dropped:.0f} dropped, {held:.0f} held")
+            dropped, created = telemetry.total(DROPPED, signal=each), telemetry.total(CREATED, signal=each)
+            came = f"{accepted:.0f} accepted, " + (f"{created:.0f} created, " if created else "")
+            lines.append(f"{each}: {came}{sent:.0f} sent, {dropped:.0f} dropped, {held:.0f} held")
     return "; ".join(lines) or "nothing was accepted"

@@ -1,9 +1,11 @@
 import json
 import logging
+import os
+from contextlib import suppress
 
 import pytest
 
-from collector.logs import FIRST, THEREAFTER, TICK, Console, Json, Sampling
+from collector.logs import FIRST, MOST_WAITING, THEREAFTER, TICK, Beside, Console, Json, Sampling
 
 
 def record(message, *arguments, level=logging.INFO, error=None):
@@ -59,3 +61,61 @@ def test_of_many_equal_messages_the_first_and_then_every_hundredth_are_written()
     again = sampling.filter(record("refused %s", 1))
 
     assert (FIRST + 5, True, True) == (written, other, again)
+
+
+@pytest.fixture
+def pipe():
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def fill(descriptor):
+    """
+    Write until there is no room.
+    """
+    os.set_blocking(descriptor, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(descriptor, b"." * 4096)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(descriptor, b".")
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_log_that_nobody_reads_holds_nobody_up(pipe, blocking):
+    reading, writing = pipe
+    fill(writing)
+    os.set_blocking(writing, blocking)
+    handler = Beside(writing)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+
+    for number in range(2 * MOST_WAITING):
+        handler.emit(record("line %s", number))
+    text = b""
+    while f"line {MOST_WAITING - 2}\n".encode() not in text:
+        text += os.read(reading, 1 << 16)
+    handler.emit(record("last"))
+    while b"last\n" not in text:
+        text += os.read(reading, 1 << 16)
+    handler.flush()
+
+    *lines, last = text.decode().lstrip(".").splitlines()
+    written = [int(line.removeprefix("line ")) for line in lines if line.startswith("line ")]
+    left_out = [int(note.partition(" ")[0]) for note in lines if "left out" in note]
+    assert "last" == last
+    assert sorted(written) == written
+    assert 2 * MOST_WAITING == len(written) + sum(left_out)
+    assert len(written) <= MOST_WAITING + 5
+
+
+def test_a_log_whose_reader_is_gone_is_no_reason_to_stop(pipe):
+    reading, writing = pipe
+    handler = Beside(writing)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), reading)
+
+    handler.emit(record("nobody reads this"))
+
+    assert handler.flush() is None
