@@ -73,11 +73,14 @@ def choice(path: str, names: tuple[str, ...], doc: str = "") -> Field[str]:
 
 def seconds(path: str, doc: str = "") -> Field[float]:
     """Nanoseconds since the Unix epoch as seconds; a float tells moments 0.2 microseconds apart."""
-    return Field(path, lambda nanos: nanos / 1e9, lambda value: round(value * 1_000_000_000), doc)
+    return Field(path, lambda nanos: nanos / 1e9, nanoseconds, doc)
 
 
 class Body:
     """A field that is an attribute value itself.  A list or dict may be changed in place."""
+
+    room = 96
+    """As `Record.room`."""
 
     def __get__(self, record: Record, owner: object = None) -> Any:
         if record is None:
@@ -94,7 +97,7 @@ class Body:
     def put_back(self, record: Record, value: Any) -> None:
         """Write a value into the message if it is not what is there."""
         body = AnyValue()
-        write_value(value, body)
+        write_value(value, body, self.room)
         wire = body.SerializeToString()
         if record.message.body.SerializeToString() != wire or not record.message.HasField("body"):
             holder = record.changing().body
@@ -138,6 +141,17 @@ class Children(Generic[R]):
             field = getattr(record.changing(), self._name)
             del field[:]
             field.extend(wires)
+
+
+def nanoseconds(seconds: float) -> int:
+    """Return seconds as whole nanoseconds.
+
+    Raises:
+        TypeError: it is not a number.
+    """
+    if not isinstance(seconds, int | float):  # text and lists can be multiplied too
+        raise TypeError(f"a time is a number of seconds, not {type(seconds).__name__}")
+    return round(seconds * 1_000_000_000)
 
 
 def _encode(value: str) -> bytes:

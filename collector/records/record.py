@@ -38,6 +38,8 @@ class Record(MutableMapping[str, Any]):
     message_type: type[Message]
     """A projection whose attributes are left as bytes."""
     attributes_field = "attributes"
+    room = 95
+    """Messages inside each other that a value may be made of: the official parser takes a hundred in a request."""
 
     def __init__(self, raw: bytes = b"", message: Any = None) -> None:
         self._raw = raw
@@ -168,7 +170,10 @@ class Record(MutableMapping[str, Any]):
         """
         if self._places is not None:
             return self._look_up(key)
-        needle, raw = key.encode(), self._raw
+        try:
+            needle, raw = key.encode(), self._raw
+        except (AttributeError, UnicodeEncodeError):  # what is not text, or cannot be sent, is no key
+            return None
         start = raw.find(needle)
         if start < 0 and raw and not self._changed:
             return None
@@ -217,7 +222,7 @@ class Record(MutableMapping[str, Any]):
         return self.lend(key, value) if lent is None else lent
 
     def _write(self, key: str, value: Any) -> None:
-        pair, found = write_pair(key, value), self._find(key)
+        pair, found = write_pair(key, value, self.room), self._find(key)
         pairs, field = self._loaded(), getattr(self.message, self.attributes_field)
         if found is None:
             pairs.append(pair)

@@ -42,13 +42,19 @@ def read_value(value: Any) -> Any:
     return getattr(value, kind)
 
 
-def write_value(value: Any, into: Any) -> None:
+def write_value(value: Any, into: Any, room: int) -> None:
     """Make an `AnyValue` hold a plain value.
+
+    Args:
+        value: what to write.
+        into: the message.
+        room: how many messages may be inside each other there, so that every parser takes them.
 
     Raises:
         TypeError: OTLP has no such value.
-        ValueError: an integer of more than 64 bits.
+        ValueError: an integer of more than 64 bits, or lists and dicts that are nested too deeply.
     """
+    _refuse_more_than(room)
     for type_, field in _SCALARS.items():
         if isinstance(value, type_):
             setattr(into, field, value)
@@ -58,9 +64,9 @@ def write_value(value: Any, into: Any) -> None:
             into.ClearField("value")
             into.SetInParent()
         case list() | tuple():
-            _write_list(value, into)
+            _write_list(value, into, room - 1)
         case Mapping():
-            _write_dict(value, into)
+            _write_dict(value, into, room - 1)
         case _:
             wanted = "None, str, bool, int, float, bytes, list or dict"
             raise TypeError(f"a value is {wanted}, not {type(value).__name__}")
@@ -74,33 +80,42 @@ def read_pair(pair: bytes) -> tuple[str, Any]:
     return key, value
 
 
-def write_pair(key: str, value: Any) -> bytes:
+def write_pair(key: str, value: Any, room: int) -> bytes:
     """Encode one `KeyValue`, remembering short ones as `read_pair` does.
 
     Raises:
         TypeError: the key is not text, or OTLP has no such value.
-        ValueError: an integer of more than 64 bits.
+        ValueError: as `write_value`.
     """
     if type(value) in _REPEATED and (type(value) is not str or len(value) <= _LONGEST_REMEMBERED):
         return _encoded(key, value)
-    return _write_pair(key, value)
+    return _write_pair(key, value, room)
 
 
-def _write_list(value: list[Any] | tuple[Any, ...], into: Any) -> None:
+def _write_list(value: list[Any] | tuple[Any, ...], into: Any, room: int) -> None:
+    _refuse_more_than(room)
     into.array_value.SetInParent()
     del into.array_value.values[:]
     for item in value:
-        write_value(item, into.array_value.values.add())
+        write_value(item, into.array_value.values.add(), room - 1)
 
 
-def _write_dict(value: Mapping[Any, Any], into: Any) -> None:
+def _write_dict(value: Mapping[Any, Any], into: Any, room: int) -> None:
+    _refuse_more_than(room)
     into.kvlist_value.SetInParent()
     del into.kvlist_value.values[:]
     for key, item in value.items():
         if not isinstance(key, str):
             raise TypeError(f"the key of a dict is text, not {type(key).__name__}")
+        _refuse_more_than(room - 1)
         pair = into.kvlist_value.values.add(key=key)
-        write_value(item, pair.value)
+        if item is not None or room >= 2:  # one without a value reads the same, and takes less room
+            write_value(item, pair.value, room - 2)
+
+
+def _refuse_more_than(room: int) -> None:
+    if room < 0:
+        raise ValueError("lists and dicts are nested too deeply, or contain themselves: no parser would take them")
 
 
 def _read_pair(pair: bytes) -> tuple[str, Any]:
@@ -110,11 +125,11 @@ def _read_pair(pair: bytes) -> tuple[str, Any]:
     return message.key, read_value(message.value)
 
 
-def _write_pair(key: str, value: Any) -> bytes:
+def _write_pair(key: str, value: Any, room: int = 0) -> bytes:
     if not isinstance(key, str):
         raise TypeError(f"the key of an attribute is text, not {type(key).__name__}")
     pair = KeyValue(key=key)
-    write_value(value, pair.value)
+    write_value(value, pair.value, room)
     return bytes(pair.SerializeToString())
 
 

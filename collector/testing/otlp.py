@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 
 from collector.batch import SHAPES, Batch, Signal
-from collector.records.fields import Body, Children, Field
+from collector.records.fields import Body, Children, Field, nanoseconds
 from collector.records.mapping import records_of
 from collector.records.metrics import Metric, Point
 from collector.records.record import Record
@@ -115,14 +115,14 @@ def _batch(signal: Signal, records: Sequence[bytes], resource: Fields | None, sc
 
 
 def _span(fields: Fields, serial: int) -> bytes:
-    start = fields.get("start_time_unix_nano", round(fields.get("start_time", START) * 1_000_000_000))
+    start = fields.get("start_time_unix_nano", nanoseconds(fields.get("start_time", START)))
     defaults = {
         "name": "span",
         "kind": "internal",
         "trace_id": f"{serial:032x}",
         "span_id": f"{serial:016x}",
         "start_time_unix_nano": start,
-        "end_time_unix_nano": start + round(fields.get("duration", 0.1) * 1_000_000_000),
+        "end_time_unix_nano": start + nanoseconds(fields.get("duration", 0.1)),
     }
     return _fill(Span(), {**defaults, **{key: value for key, value in fields.items() if key != "duration"}})
 

@@ -58,6 +58,9 @@ def test_what_is_not_text_is_no_key():
     span = make_span()
 
     assert 5 not in span
+    assert ["?", "?", "?"] == [span.get(key, "?") for key in (5, b"x", "\ud800")]
+    with pytest.raises(KeyError, match="5"):
+        span[5]
     with pytest.raises(TypeError, match="key of an attribute is text, not int"):
         span[5] = "x"
 
@@ -139,8 +142,8 @@ def test_a_record_is_true_without_attributes_and_equal_only_to_itself():
 
 
 def test_two_floats_of_the_same_value_keep_their_signs():
-    assert -1.0 == math.copysign(1, read_pair(write_pair("x", -0.0))[1])
-    assert 1.0 == math.copysign(1, read_pair(write_pair("x", 0.0))[1])
+    assert -1.0 == math.copysign(1, read_pair(write_pair("x", -0.0, 0))[1])
+    assert 1.0 == math.copysign(1, read_pair(write_pair("x", 0.0, 0))[1])
 
 
 @pytest.mark.slow
@@ -162,7 +165,7 @@ def test_a_span_with_very_many_attributes_does_not_hold_up_the_others():
 
 @pytest.mark.timeout(20)
 def test_very_many_attributes_of_one_key_do_not_either():
-    pair = write_pair("user", "alice")
+    pair = write_pair("user", "alice", 0)
     span = Span(b"".join([b"\x4a", bytes([len(pair)]), pair]) * 50_000)
 
     assert "alice" == span["user"]

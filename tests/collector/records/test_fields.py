@@ -49,6 +49,8 @@ def test_fields_can_be_written():
         ("status", "failed", "is one of unset, ok, error, not 'failed'"),
         ("trace_id", "abc", "non-hexadecimal|fromhex"),
         ("trace_id", "abcd", "trace_id is 32 hexadecimal digits, not 'abcd'"),
+        ("start_time", "2026-11-24T00:00:00Z", "a time is a number of seconds, not str"),
+        ("end_time", [1], "a time is a number of seconds, not list"),
         ("start_time_unix_nano", 1.5, "a whole number, not float"),
         ("nmae", "x", "no attribute 'nmae'"),
         ("duration", 1, "can't set|has no setter"),
