@@ -20,6 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pydantic import BaseModel
+
 from collector.api import (
     BufferingProcessorFactory,
     ConnectorFactory,
@@ -55,6 +57,15 @@ _FACTORIES: Mapping[Kind, tuple[type, ...]] = {
     Kind.CONNECTOR: (ConnectorFactory,),
     Kind.EXTENSION: (ExtensionFactory,),
 }
+
+_METHODS: Mapping[type, str] = {
+    ReceiverFactory: "lifespan",
+    ProcessorFactory: "process",
+    BufferingProcessorFactory: "consume",
+    ConnectorFactory: "consume",
+    ExporterFactory: "export",
+}
+"""What the class behind a factory has to have."""
 
 
 def load_factory(kind: Kind, type_: str, *, plugin: Path | None = None) -> Any:
@@ -173,9 +184,10 @@ def _factory_in(module: ModuleType, kind: Kind, type_: str, where: str) -> Any:
     own = {name: value for name, value in found.items() if _is_made_in(module, value)}
     found = own or found
     if type_ in found:
-        return factory_of(kind, found[type_])
+        return _checked(found[type_], kind, f"{where}: {type_}")
     if len({id(value) for value in found.values()}) == 1:
-        return factory_of(kind, next(iter(found.values())))
+        name, component = next(iter(found.items()))
+        return _checked(component, kind, f"{where}: {name}")
     if not found:
         hint = ", or a function with @span_processor or the like" if kind is Kind.PROCESSOR else ""
         raise ConfigError(f"{where}: has nothing for {kind}: it needs factory = {_wanted(kind)}(...){hint}")
@@ -187,6 +199,12 @@ def _checked(component: object, kind: Kind, where: str) -> Any:
     factory = factory_of(kind, component)
     if factory is None:
         raise ConfigError(f"{where} is a {type(component).__name__}; for {kind} it has to be {_wanted(kind)}")
+    config, build, method = factory.config, factory.build, _METHODS.get(type(factory))
+    if not (isinstance(config, type) and issubclass(config, BaseModel)) or config.model_config.get("extra") != "forbid":
+        name = getattr(config, "__name__", repr(config))
+        raise ConfigError(f"{where}: its config {name} has to be a ComponentConfig, which refuses unknown keys")
+    if isinstance(build, type) and method and not callable(getattr(build, method, None)):
+        raise ConfigError(f"{where}: {build.__name__} has no method {method}()")
     return factory
 
 

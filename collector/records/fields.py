@@ -79,8 +79,8 @@ def seconds(path: str, doc: str = "") -> Field[float]:
 class Body:
     """A field that is an attribute value itself.  A list or dict may be changed in place."""
 
-    room = 96
-    """As `Record.room`."""
+    _room = 96
+    """As `Record._room`."""
 
     def __get__(self, record: Record, owner: object = None) -> Any:
         if record is None:
@@ -97,7 +97,7 @@ class Body:
     def put_back(self, record: Record, value: Any) -> None:
         """Write a value into the message if it is not what is there."""
         body = AnyValue()
-        write_value(value, body, self.room)
+        write_value(value, body, self._room)
         wire = body.SerializeToString()
         if record.message.body.SerializeToString() != wire or not record.message.HasField("body"):
             holder = record.changing().body

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic.fields import FieldInfo
 
 from collector.batch import Batch, Signal
 from collector.records.mapping import map_records
@@ -131,7 +132,20 @@ def _field(name: str, parameter: inspect.Parameter, annotations: dict[str, Any])
         )
     if parameter.name not in annotations:
         raise TypeError(f"{name}() has to say what type its setting {parameter.name} is of")
-    return annotations[parameter.name], ... if parameter.default is parameter.empty else parameter.default
+    annotation, default = annotations[parameter.name], parameter.default
+    if default is parameter.empty:
+        return annotation, ...
+    if not isinstance(default, FieldInfo):
+        _check_default(f"{name}() has a setting {parameter.name} whose own default", annotation, default)
+    return annotation, default
+
+
+def _check_default(what: str, annotation: Any, default: object) -> None:
+    try:
+        TypeAdapter(annotation).validate_python(default)
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"].replace("Input should be ", "must be ", 1)
+        raise TypeError(f"{what} {reason}") from None
 
 
 def _returns_nothing(function: Callable[..., Any]) -> bool:

@@ -40,7 +40,7 @@ class Exemplar(Record):
     """A measurement that went into a point, with the attributes that the point itself does not have."""
 
     __slots__ = ()
-    room = 92
+    _room = 92
     message_type = project(
         metrics_pb2.Exemplar,
         {"filtered_attributes": OPAQUE, "time_unix_nano": VALUE, "trace_id": VALUE, "span_id": VALUE},
@@ -57,7 +57,7 @@ class Point(Record):
     """One data point: a number, or the summary of a distribution."""
 
     __slots__ = ("kind", "message_type")
-    room = 93
+    _room = 93
 
     kind: str
     """That of its metric."""

@@ -38,7 +38,7 @@ class Record(MutableMapping[str, Any]):
     message_type: type[Message]
     """A projection whose attributes are left as bytes."""
     attributes_field = "attributes"
-    room = 95
+    _room = 95
     """Messages inside each other that a value may be made of: the official parser takes a hundred in a request."""
 
     def __init__(self, raw: bytes = b"", message: Any = None) -> None:
@@ -222,7 +222,7 @@ class Record(MutableMapping[str, Any]):
         return self.lend(key, value) if lent is None else lent
 
     def _write(self, key: str, value: Any) -> None:
-        pair, found = write_pair(key, value, self.room), self._find(key)
+        pair, found = write_pair(key, value, self._room), self._find(key)
         pairs, field = self._loaded(), getattr(self.message, self.attributes_field)
         if found is None:
             pairs.append(pair)

@@ -21,7 +21,7 @@ class Resource(Record):
     """What produced the telemetry.  All records of the resource share it: a change is seen by all that follow."""
 
     __slots__ = ()
-    room = 96
+    _room = 96
     message_type = project(resource_pb2.Resource, RESOURCE)
 
 
@@ -29,7 +29,7 @@ class Scope(Record):
     """The instrumentation that produced the telemetry, shared as a resource is."""
 
     __slots__ = ()
-    room = 95
+    _room = 95
     message_type = project(InstrumentationScope, SCOPE)
 
     name = text("name")
@@ -40,7 +40,7 @@ class Event(Record):
     """Something that happened at one moment of a span, such as an exception."""
 
     __slots__ = ()
-    room = 94
+    _room = 94
     message_type = project(trace_pb2.Span.Event, {"time_unix_nano": VALUE, "name": VALUE, "attributes": OPAQUE})
 
     name = text("name")
@@ -52,7 +52,7 @@ class Link(Record):
     """A span's pointer to another one."""
 
     __slots__ = ()
-    room = 94
+    _room = 94
     message_type = project(
         trace_pb2.Span.Link, {"trace_id": VALUE, "span_id": VALUE, "trace_state": VALUE, "attributes": OPAQUE}
     )

@@ -203,6 +203,38 @@ def test_a_neighbour_that_is_imported_without_a_dot_gets_a_hint(plugin):
     ) == mistake(path)
 
 
+WITHOUT_METHOD = """\
+from collector.api import ComponentConfig, ProcessorFactory
+class Mask:
+    def proces(self, batch): return batch
+factory = ProcessorFactory(config=ComponentConfig, build=Mask)
+"""
+TAKES_ANYTHING = """\
+from pydantic import BaseModel
+from collector.api import ProcessorFactory
+class MaskConfig(BaseModel):
+    keys: list[str] = []
+factory = ProcessorFactory(config=MaskConfig, build=lambda *_: None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (WITHOUT_METHOD, "Mask has no method process()"),
+        (TAKES_ANYTHING, "its config MaskConfig has to be a ComponentConfig, which refuses unknown keys"),
+        (TAKES_ANYTHING.replace("config=MaskConfig", "config={}"), "its config {} has to be a ComponentConfig"),
+    ],
+)
+def test_a_class_that_could_not_work_is_a_mistake_before_anything_starts(plugin, text, complaint):
+    path = plugin(text)
+
+    with pytest.raises(ConfigError) as error:
+        load_factory(Kind.PROCESSOR, "mask", plugin=path)
+
+    assert str(error.value).startswith(f"{path}: `factory`: {complaint}")
+
+
 def test_an_imported_processor_is_not_the_plugins_own(plugin):
     plugin(FUNCTION.format(name="shared"), "rules.py")
     path = plugin("from .rules import shared\n" + FUNCTION.format(name="mine"))

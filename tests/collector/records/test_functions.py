@@ -150,6 +150,10 @@ def test_anything_that_can_be_called_can_be_a_processor():
     assert "y" == span["tag"]
 
 
+def badly_preset(span, *, limit: Annotated[int, Field(ge=1)] = 0):
+    return span
+
+
 def nothing():
     return None
 
@@ -205,6 +209,7 @@ def forgetful_too(span):
         (two, r"settings behind a \*; other stands before it"),
         (anything, r"settings behind a \*; settings stands before it"),
         (untyped, "has to say what type its setting limit is of"),
+        (badly_preset, "a setting limit whose own default must be greater than or equal to 1"),
         (reserved, "cannot have a setting called plugin"),
         (private, "cannot have a setting called _limit"),
         (waiting, "neither async nor a generator"),
