@@ -32,7 +32,7 @@ from collector.environment import Substitution
 from collector.errors import ConfigError
 from collector.mistakes import Mistake, check, validate
 from collector.net.endpoint import Endpoint
-from collector.yaml_tree import Node, load, merge
+from collector.yaml_tree import Folders, Node, load, merge
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -146,7 +146,7 @@ class Origin(NamedTuple):
     """Where a configuration was read from."""
 
     tree: Node
-    directory: Path
+    folders: Folders
 
 
 class CollectorConfig(_Model):
@@ -159,7 +159,7 @@ class CollectorConfig(_Model):
         default=ServiceConfig(), description="Which components run, and how they are connected."
     )
     _mistakes: list[str] = PrivateAttr(default_factory=list)
-    _origin: Origin = PrivateAttr(default_factory=lambda: Origin(Node({}, ""), Path()))
+    _origin: Origin = PrivateAttr(default_factory=lambda: Origin(Node({}, ""), Folders(Path())))
 
     @classmethod
     def from_yaml(cls, text: str, *, path: str = "config.yaml", environ: Mapping[str, str] | None = None) -> Self:
@@ -171,7 +171,7 @@ class CollectorConfig(_Model):
         return cls.from_tree(load(text, path), Path(path).parent, os.environ if environ is None else environ)
 
     @classmethod
-    def from_tree(cls, tree: Node, directory: Path, environ: Mapping[str, str]) -> Self:
+    def from_tree(cls, tree: Node, folder: Path | Folders, environ: Mapping[str, str]) -> Self:
         """Substitute, check everything but the components' own settings, and remember the places.
 
         Parts with mistakes are left out and the mistakes kept, so that all of them are reported at once.
@@ -181,13 +181,14 @@ class CollectorConfig(_Model):
         """
         if not tree.value:
             raise ConfigError("empty configuration file")
-        substitution = Substitution(environ, directory)
+        folders = folder if isinstance(folder, Folders) else Folders(folder)
+        substitution = Substitution(environ, folders)
         tree = substitution.expand(tree)
         config, mistakes = check(cls, tree, tree, ())
         if config is None:
             config = validate(cls, _without(tree, mistakes), tree, ())
         config = config.model_copy()
-        config._origin = Origin(tree, directory)  # noqa: SLF001  its own class
+        config._origin = Origin(tree, folders)  # noqa: SLF001  its own class
         config.mistakes.extend([*substitution.mistakes, *map(str, mistakes)])
         return config
 
@@ -196,10 +197,9 @@ class CollectorConfig(_Model):
         """What is wrong beside the components' own settings, which the graph's builder adds to."""
         return self._mistakes
 
-    @property
-    def base_directory(self) -> Path:
-        """The folder of the first configuration file, from which plugins are found."""
-        return self._origin.directory
+    def directory_of(self, path: Sequence[str | int]) -> Path:
+        """Return the folder of the file in which a value stands; of the first file for one of the command line."""
+        return self._origin.folders.of(self._origin.tree.at(path)[0])
 
     def component(self, model: type[M], where: tuple[str, str], *, keys: Iterable[str] | None = None) -> M:
         """Check one component's settings, or only some of its keys, and fill in their defaults.
@@ -229,20 +229,21 @@ def load_config(
     """Read and merge configurations; later ones win, key by key.
 
     Args:
-        sources: paths, `file:PATH`, or `yaml:a::b: value`.
+        sources: paths, `file:PATH`, `env:NAME`, or `yaml:a::b: value`.
         overrides: `a.b=value`, laid over all of them.
         environ: what `${env:NAME}` is looked up in; the process's own by default.
 
     Raises:
         ConfigError: one line for each mistake.
     """
-    trees = [_source(source) for source in sources]
+    environ = os.environ if environ is None else environ
+    trees = [_source(source, environ) for source in sources]
     trees += [_override(*override.partition("=")[::2]) for override in overrides]
     tree = trees[0]
     for over in trees[1:]:
         tree = merge(tree, over)
-    directory = next((Path(_path(s)).parent for s in sources if not s.startswith("yaml:")), Path())
-    return CollectorConfig.from_tree(tree, directory, os.environ if environ is None else environ)
+    folders = {_path(s): Path(_path(s)).parent for s in sources if not s.startswith(("yaml:", "env:"))}
+    return CollectorConfig.from_tree(tree, Folders(next(iter(folders.values()), Path()), folders), environ)
 
 
 def _id_or_none(text: str) -> ComponentID | None:
@@ -256,10 +257,12 @@ def _path(source: str) -> str:
     return source.removeprefix("file:")
 
 
-def _source(source: str) -> Node:
+def _source(source: str, environ: Mapping[str, str]) -> Node:
     if source.startswith("yaml:"):
         key, _, value = source[5:].partition(": ")
         return _nested(key.split("::"), load(value, "--config yaml"))
+    if source.startswith("env:"):
+        return load(environ.get(source[4:], ""), f"--config {source}")
     path = _path(source)
     try:
         return load(Path(path).read_text(encoding="utf-8"), path)

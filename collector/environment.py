@@ -10,10 +10,9 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from collector.errors import ConfigError
-from collector.yaml_tree import Node, load
+from collector.yaml_tree import Folders, Node, load
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +25,11 @@ class Substitution:
     """Expands one tree, collecting every mistake."""
 
     environ: Mapping[str, str]
-    directory: Path
+    folders: Folders
     mistakes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._here = self.folders.first
 
     def expand(self, node: Node) -> Node:
         """Return the tree with every substitution made."""
@@ -41,6 +43,7 @@ class Substitution:
         return node
 
     def _scalar(self, node: Node) -> Node:
+        self._here = self.folders.of(node)
         try:
             if _is_one_reference(node.value):
                 text = self._resolve(node.value[2:-1], 0)
@@ -89,7 +92,7 @@ class Substitution:
 
     def _file(self, path: str) -> str:
         try:
-            return (self.directory / path).read_text(encoding="utf-8").rstrip("\n")
+            return (self._here / path).read_text(encoding="utf-8").rstrip("\n")
         except OSError as error:
             raise ConfigError(f"cannot read {path}: {error.strerror}") from None
         except ValueError as error:  # of the codec

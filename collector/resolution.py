@@ -57,7 +57,7 @@ def _resolve_one(config: CollectorConfig, kind: Kind, id_: ComponentID, load: Lo
     where = (str(kind), str(id_))
     body = getattr(config, kind)[id_]
     try:
-        factory = load(kind, id_.type, plugin=_plugin(config.base_directory, body))
+        factory = load(kind, id_.type, plugin=_plugin(config.directory_of((*where, PLUGIN)), body))
     except ConfigError as error:
         raise ConfigError(str(config.mistake((*where, PLUGIN) if PLUGIN in body else where, str(error)))) from None
     if not isinstance(factory, ExporterFactory):

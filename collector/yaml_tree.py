@@ -6,9 +6,10 @@ Plain scalars mean what they mean in YAML 1.2: `no` and `22:22` are text, `017` 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -51,6 +52,17 @@ class Node:
                 return node, taken
             node = inner[step]
         return node, len(path)
+
+
+class Folders(NamedTuple):
+    """Where the files are looked for that a configuration names: beside the one that names them."""
+
+    first: Path
+    """For what stands in no file."""
+    by_file: Mapping[str, Path] = {}
+
+    def of(self, node: Node) -> Path:
+        return self.by_file.get(node.where.rpartition(":")[0], self.first)
 
 
 def load(text: str, name: str) -> Node:

@@ -205,3 +205,34 @@ def test_levels_have_no_case():
     config = CollectorConfig.from_yaml(RUNS + "  telemetry: {logs: {level: INFO}, metrics: {level: None}}\n")
 
     assert ("info", "none") == (config.service.telemetry.logs.level, config.service.telemetry.metrics.level)
+
+
+def test_files_are_looked_for_beside_the_file_that_names_them(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "level").write_text({"one": "debug", "two": "error"}[folder])
+    (tmp_path / "one" / "c.yaml").write_text(RUNS + "  telemetry: {logs: {level: '${file:level}'}}\n")
+    (tmp_path / "two" / "c.yaml").write_text("processors: {mine: {plugin: mine.py}}\n")
+    sources = [str(tmp_path / "one" / "c.yaml"), str(tmp_path / "two" / "c.yaml")]
+
+    config = load_config(sources, ["processors.other.plugin=other.py"], environ={})
+
+    assert "debug" == config.service.telemetry.logs.level
+    assert tmp_path / "two" == config.directory_of(("processors", "mine", "plugin"))
+    assert tmp_path / "one" == config.directory_of(("processors", "other", "plugin"))
+
+
+def test_a_configuration_may_be_an_environment_variable():
+    config = load_config(["env:WHOLE"], environ={"WHOLE": RUNS})
+
+    assert ["traces"] == list(config.service.pipelines)
+
+
+def test_a_mistake_in_an_environment_variable_has_its_line():
+    with pytest.raises(ConfigError, match="--config env:WHOLE:2: "):
+        load_config(["env:WHOLE"], environ={"WHOLE": "a:\n\tb"})
+
+
+def test_an_environment_variable_that_is_not_set_is_an_empty_configuration():
+    with pytest.raises(ConfigError, match="empty configuration"):
+        load_config(["env:WHOLE"], environ={})

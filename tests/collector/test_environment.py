@@ -4,11 +4,11 @@ import pytest
 
 from collector.environment import Substitution
 from collector.errors import ConfigError
-from collector.yaml_tree import load
+from collector.yaml_tree import Folders, load
 
 
 def expand(text, tmp_path, **environ):
-    substitution = Substitution(environ, tmp_path)
+    substitution = Substitution(environ, Folders(tmp_path))
     tree = substitution.expand(load(text, "c.yaml"))
     if substitution.mistakes:
         raise ConfigError("\n".join(substitution.mistakes))
