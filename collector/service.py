@@ -98,7 +98,7 @@ class Service:
             try:
                 await stack.enter_async_context(_Contained(id_, component.lifespan(), self._deadline, self._failures))
             except (OSError, ConfigError) as error:
-                self._failures.append(StartError(f"{id_} cannot start: {getattr(error, 'strerror', None) or error}"))
+                self._failures.append(StartError(f"{id_} cannot start: {_why(error)}"))
                 return False
             except BUGS as bug:
                 logger.error("%s: unexpected error", id_, exc_info=bug)
@@ -114,6 +114,12 @@ class Service:
                 raise failure
         if self._failures:
             raise BaseExceptionGroup("components failed", self._failures)
+
+
+def _why(error: OSError | ConfigError) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 async def _end_when_set(event: asyncio.Event, patience: asyncio.Timeout) -> None:

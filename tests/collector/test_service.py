@@ -50,11 +50,19 @@ async def test_components_stop_in_the_opposite_order():
     assert ["exporter starts", "receiver starts", "receiver stopped", "exporter stopped"] == events
 
 
-@pytest.mark.parametrize("error", [OSError(98, "Address already in use"), ConfigError("cannot listen on x")])
-async def test_a_component_that_cannot_start_is_named_and_the_others_are_stopped(error):
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (OSError(98, "Address already in use"), "Address already in use"),
+        (FileNotFoundError(2, "No such file or directory", "/nope/x"), "/nope/x: No such file or directory"),
+        (OSError("odd"), "odd"),
+        (ConfigError("cannot listen on x"), "cannot listen on x"),
+    ],
+)
+async def test_a_component_that_cannot_start_is_named_and_the_others_are_stopped(error, why):
     events = []
 
-    with pytest.raises(StartError, match="receiver cannot start: "):
+    with pytest.raises(StartError, match=f"^receiver cannot start: {why}$"):
         await run(graph(Component("exporter", events), Component("receiver", events, error)))
 
     assert ["exporter starts", "exporter stopped"] == events
