@@ -24,6 +24,9 @@ _LONGEST_PATH = 107  # unix(7): sun_path has 108 bytes with its zero
 # A host may have an address of a family that this machine does not speak
 _NOT_HERE = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
+SocketFile = tuple[int, int, int]
+"""Device, inode and time: what tells one file from another of the same path."""
+
 
 class Transport(enum.StrEnum):
     TCP = "tcp"
@@ -66,7 +69,8 @@ class Endpoint:
     def bind(self) -> list[socket.socket]:
         """Return a listening socket for every address of the host, all with the same port.
 
-        The caller closes them, and removes the file of a unix socket with `release`.
+        The caller closes them, and removes the file of a unix socket with `release`.  A file of one that nobody serves
+        is replaced.
 
         Raises:
             OSError: nothing can listen there; says where and why.
@@ -76,10 +80,14 @@ class Endpoint:
         except OSError as error:
             raise OSError(error.errno, f"cannot listen on {self}: {error.strerror or error}") from None
 
-    def release(self) -> None:
-        """Remove the file of a unix socket."""
-        if self.path:
-            _remove_socket(self.path)
+    def file(self) -> SocketFile | None:
+        """Return the file of a unix socket as it is now, to be given to `release`."""
+        return _socket_file(self.path) if self.path else None
+
+    def release(self, file: SocketFile | None) -> None:
+        """Remove the file of a unix socket, unless another process has put its own there meanwhile."""
+        if file and file == self.file():
+            os.unlink(self.path)  # noqa: PTH108  paths of sockets are text here
 
 
 class ListenConfig(ComponentConfig):
@@ -144,11 +152,11 @@ def _listening(family: int, address: tuple[object, ...]) -> socket.socket:
 
 
 def _bind_unix(path: str) -> socket.socket:
-    if _is_socket(path):
+    if _socket_file(path):
         with socket.socket(socket.AF_UNIX) as probe:
             if probe.connect_ex(path) == 0:
                 raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-        _remove_socket(path)  # left behind by a process that was killed
+        os.unlink(path)  # noqa: PTH108  as above; left behind by a process that was killed
     bound = socket.socket(socket.AF_UNIX)
     try:
         bound.bind(path)
@@ -159,13 +167,9 @@ def _bind_unix(path: str) -> socket.socket:
     return bound
 
 
-def _is_socket(path: str) -> bool:
+def _socket_file(path: str) -> SocketFile | None:
     try:
-        return stat.S_ISSOCK(os.stat(path).st_mode)  # noqa: PTH116  paths of sockets are text here
+        found = os.stat(path)  # noqa: PTH116  as above
     except OSError:
-        return False
-
-
-def _remove_socket(path: str) -> None:
-    if _is_socket(path):
-        os.unlink(path)  # noqa: PTH108  as above
+        return None
+    return (found.st_dev, found.st_ino, found.st_mtime_ns) if stat.S_ISSOCK(found.st_mode) else None

@@ -125,7 +125,6 @@ async def serve(
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             server.stop_watching()
-            endpoint.release()
 
 
 async def abort(call: Call, code: Any, message: str, details: Sequence[tuple[str, bytes]] = ()) -> None:
@@ -211,15 +210,26 @@ class _Running:
 
     def _listen(self, server: Any, endpoint: Endpoint) -> int:
         address = str(endpoint) if endpoint.path or endpoint.host else f"[::]:{endpoint.port}"
+        if endpoint.path:
+            _check_that_nobody_serves(endpoint)
         try:
             if self._credentials is None:
                 return int(server.add_insecure_port(address))
             return int(server.add_secure_port(address, self._credentials))
         except RuntimeError:
-            for each in endpoint.bind():  # says why
-                each.close()
-            endpoint.release()
+            _check_that_nobody_serves(endpoint)  # says why
             raise OSError(None, f"cannot listen on {endpoint}") from None
+
+
+def _check_that_nobody_serves(endpoint: Endpoint) -> None:
+    """The library would take a unix socket away from another process, and does not say why it cannot listen.
+
+    Raises:
+        OSError: nothing can listen there; says why.
+    """
+    for bound in endpoint.bind():
+        bound.close()
+    endpoint.release(endpoint.file())
 
 
 def _guard(server: Any, options: Sequence[Option]) -> None:

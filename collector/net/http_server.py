@@ -236,7 +236,7 @@ async def serve(
         OSError: nothing can listen there.
     """
     server = Server(respond, deadlines, keep_alive=keep_alive)
-    sockets = endpoint.bind()
+    sockets, file = endpoint.bind(), endpoint.file()
     if not endpoint.path:
         endpoint = endpoint.with_port(sockets[0].getsockname()[1])
     server.endpoint = endpoint
@@ -250,8 +250,8 @@ async def serve(
     finally:
         for each in listening:
             each.close()
+        endpoint.release(file)
         await server.finish(grace)
-        endpoint.release()
 
 
 async def read_body(request: web.BaseRequest, limit: int) -> bytes:

@@ -98,7 +98,7 @@ def test_a_socket_left_behind_is_replaced(tmp_path):
     (again,) = endpoint.bind()
 
     again.close()
-    endpoint.release()
+    endpoint.release(endpoint.file())
     assert not (tmp_path / "socket").exists()
 
 
@@ -108,6 +108,22 @@ def test_a_socket_that_somebody_serves_is_not_taken_away(tmp_path):
 
     with served, pytest.raises(OSError, match="Address already in use"):
         endpoint.bind()
+
+
+def test_the_socket_of_who_came_next_stays(tmp_path):
+    """
+    A process that still finishes its requests no longer listens, so another one may take its place.
+    """
+    endpoint = Endpoint(path=str(tmp_path / "socket"))
+    (former,) = endpoint.bind()
+    file = endpoint.file()
+    former.close()
+
+    (following,) = endpoint.bind()
+    endpoint.release(file)
+
+    with following, socket.socket(socket.AF_UNIX) as client:
+        assert 0 == client.connect_ex(endpoint.path)
 
 
 def test_a_file_that_is_no_socket_stays(tmp_path):
