@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,6 +18,24 @@ T = TypeVar("T")
 PATIENCE = 1.0
 """Seconds that the last function is waited for."""
 _Job = tuple[Future[Any], Callable[[], Any]]
+
+
+def open_to_append(path: Path | str) -> int:
+    """Return a descriptor of a file, which is made if there is none.  Only its owner may read it.
+
+    Raises:
+        OSError: it cannot be written to.  A pipe that nobody reads is one of these: opening it would wait for ever.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        fd = os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.ENXIO, "nobody reads from this pipe or socket", str(path)) from None
+        raise
+    if hasattr(os, "O_NONBLOCK"):
+        os.set_blocking(fd, True)
+    return fd
 
 
 class IOThread:

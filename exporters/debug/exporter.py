@@ -15,7 +15,7 @@ from pydantic import Field
 
 from collector.api import Clock, ComponentConfig, ExporterFactory, Settings
 from collector.batch import Batch
-from collector.io_thread import IOThread
+from collector.io_thread import IOThread, open_to_append
 from exporters.debug.details import details
 from exporters.debug.lines import lines
 
@@ -65,6 +65,7 @@ class DebugExporter:
 
     def __init__(self, config: DebugConfig, settings: Settings) -> None:
         self._config = config
+        self._paths = list(dict.fromkeys(config.output_paths))
         self._settings = settings
         self._sampling = Sampling(config, settings.clock)
         self._thread = IOThread(str(settings.id))
@@ -76,9 +77,10 @@ class DebugExporter:
         Raises:
             OSError: a file cannot be written to.
         """
-        self._outputs = {path: _open(path) for path in self._config.output_paths}
         async with self._thread.lifespan():
             try:
+                for path in self._paths:
+                    self._outputs[path] = _open(path)
                 yield
             finally:
                 await self._thread.run_last(self._close)
@@ -92,7 +94,7 @@ class DebugExporter:
     def _write(self, batch: Batch) -> bool:
         """Return whether anybody had it."""
         text = "\n".join([*self._text(batch), ""]).encode()
-        written = [self._write_to(path, text) for path in self._config.output_paths]
+        written = [self._write_to(path, text) for path in self._paths]
         return any(written)
 
     def _text(self, batch: Batch) -> Iterator[str]:
@@ -133,7 +135,7 @@ def _open(path: str) -> int:
         if stream is None:  # closed when the process started, so the number may be anything by now
             raise OSError(errno.EBADF, f"{path} is closed")
         return os.dup(number)
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    return open_to_append(path)
 
 
 def _write_all(fd: int, text: bytes) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from collector.api import Clock
+from collector.io_thread import open_to_append
 from exporters.file.settings import FileConfig
 
 try:
@@ -108,8 +109,7 @@ class OutputFile:
         self._is_torn = False
 
     def _opened(self) -> int:
-        # what a collector writes may be personal, so only its user can read it
-        fd = os.open(self._config.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o600)
+        fd = open_to_append(self._config.path)  # what a collector writes may be personal
         try:
             _lock(fd)
         except BaseException:

@@ -6,7 +6,7 @@ import enum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from collector.api import ComponentConfig
 from collector.config_types import Duration
@@ -34,8 +34,16 @@ def _or_defaults(value: Any) -> Any:
     return {} if value is None else value
 
 
+def _of_a_file(path: Path) -> Path:
+    if not path.name or "\0" in str(path):
+        raise ValueError("must be the path of a file")
+    return path
+
+
 class FileConfig(ComponentConfig):
-    path: Path = Field(description="The file; only its owner may read it. Two exporters cannot share one.")
+    path: Annotated[Path, AfterValidator(_of_a_file)] = Field(
+        description="The file; only its owner may read it. Two exporters cannot share one."
+    )
     format: Format = Field(
         default=Format.JSON,
         description="OTLP/JSON, one line for each batch (json), or OTLP protobuf, each after its length in four bytes.",

@@ -1,9 +1,10 @@
 import asyncio
+import os
 import threading
 
 import pytest
 
-from collector.io_thread import IOThread
+from collector.io_thread import IOThread, open_to_append
 
 
 async def test_functions_run_in_their_order_in_another_thread():
@@ -63,3 +64,22 @@ async def test_the_thread_ends_with_the_block():
     worker.join(5)
     assert not worker.is_alive()
     assert worker.daemon
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(OSError, match=r"nobody reads from this pipe or socket: .*pipe"):
+        open_to_append(tmp_path / "pipe")
+
+
+def test_a_pipe_that_somebody_reads_is_written_to_as_a_file_is(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reading = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+
+    writing = open_to_append(tmp_path / "pipe")
+    os.write(writing, b"hello")
+
+    assert (b"hello", True) == (os.read(reading, 10), os.get_blocking(writing))
+    os.close(writing)
+    os.close(reading)

@@ -200,6 +200,26 @@ def test_a_closed_standard_output_is_told_at_the_start():
     assert "stdout is closed" in child.stderr
 
 
+async def test_an_output_that_is_named_twice_is_written_to_once(tmp_path):
+    await written(tmp_path / "out", make_batch(), output_paths=[str(tmp_path / "out")] * 2)
+
+    assert 1 == (tmp_path / "out").read_text().count("\n")
+
+
+async def test_where_one_output_cannot_be_opened_none_stays_open(tmp_path):
+    os.mkfifo(tmp_path / "first")
+    os.mkfifo(tmp_path / "second")
+    reading = os.open(tmp_path / "first", os.O_RDONLY | os.O_NONBLOCK)
+    exporting = exporter("debug", f"output_paths: ['{tmp_path}/first', '{tmp_path}/second']")
+
+    with pytest.raises(OSError, match="nobody reads from this pipe"):
+        async with exporting.lifespan():
+            pass
+
+    assert b"" == os.read(reading, 1)  # the end: nobody can write any more
+    os.close(reading)
+
+
 @pytest.mark.parametrize(
     ("nanos", "text"),
     [

@@ -290,6 +290,14 @@ async def test_a_frame_that_a_crash_cut_short_is_cut_off(tmp_path, cut):
     assert [2, 4] == [len(Batch.decode(Signal.TRACES, record)) for record in frames(path.read_bytes())]
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+async def test_what_cannot_be_written_to_is_told_at_the_start(tmp_path, make):
+    make(tmp_path / "out")
+
+    with pytest.raises(OSError, match=r"nobody reads from this pipe|Is a directory"):
+        await write(to(tmp_path / "out"), make_batch())
+
+
 async def test_a_pipe_may_be_written_to():
     reading, writing = os.pipe()
     try:
@@ -306,6 +314,8 @@ async def test_a_pipe_may_be_written_to():
     ("config", "message"),
     [
         ("{}", "Field required"),
+        ("{path: ''}", "must be the path of a file"),
+        ('{path: "a\\0b"}', "must be the path of a file"),
         ("{path: a, format: xml}", "'json' or 'proto'"),
         ("{path: a, compression: gzip}", "'none' or 'zstd'"),
         ("{path: a, rotation: {max_megabytes: 0}}", "greater than or equal to 1"),
