@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from collector.api import ComponentConfig, ExtensionFactory, Host, Settings
 from collector.errors import ConfigError, UnauthenticatedError
+from collector.net.headers import is_name, is_value
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the file."""
@@ -19,7 +20,7 @@ LOOK_EVERY = 1.0
 class BearerTokenAuthConfig(ComponentConfig):
     scheme: str = Field(default="Bearer", description="What stands before the token; empty for the token alone.")
     header: str = Field(default="Authorization", min_length=1, description="The header that carries the token.")
-    token: SecretStr | None = Field(default=None, description="The token.")
+    token: SecretStr | None = Field(default=None, description="The token; white space around it is none of it.")
     tokens: list[SecretStr] = Field(
         default=[], description="Tokens that may come in; the first one is shown to others."
     )
@@ -33,7 +34,16 @@ class BearerTokenAuthConfig(ComponentConfig):
             raise ValueError("give one of token, tokens and filename")
         if not all(token.get_secret_value().strip() for token in self.given()):
             raise ValueError("a token is empty")
+        if not all(is_value(token.get_secret_value().strip()) for token in self.given()):
+            raise ValueError("a token has characters that no header can have")
         return self
+
+    @field_validator("scheme", "header")
+    @classmethod
+    def _can_be_sent(cls, text: str) -> str:
+        if text and not is_name(text):
+            raise ValueError("has characters that it cannot have in a header, such as a space or a colon")
+        return text
 
     def given(self) -> list[SecretStr]:
         return [self.token] if self.token is not None else self.tokens
@@ -46,7 +56,7 @@ class BearerTokenAuth:
         self._config = config
         self._settings = settings
         self._header = config.header.lower()
-        self._tokens = [token.get_secret_value().encode() for token in config.given()]
+        self._tokens = [token.get_secret_value().strip().encode() for token in config.given()]
         self._seen: tuple[int, int, int] | None = None
         self._looked = settings.clock.monotonic()
         if config.filename:
@@ -95,6 +105,8 @@ class BearerTokenAuth:
             raise ConfigError(f"filename: {path}: {getattr(error, 'strerror', None) or error}") from None
         if not tokens:
             raise ConfigError(f"filename: {path}: has no token")
+        if not all(is_value(token.decode()) for token in tokens):
+            raise ConfigError(f"filename: {path}: has a token with characters that no header can have")
         return tokens
 
 

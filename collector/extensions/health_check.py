@@ -9,14 +9,14 @@ from aiohttp import web
 from pydantic import Field
 
 from collector.api import ExtensionFactory, Host, Settings
-from collector.net.endpoint import ListenConfig
+from collector.net.endpoint import ListenConfig, UrlPath
 from collector.net.http_server import Server
 from collector.net.pages import serve_pages
 
 
 class HealthCheckConfig(ListenConfig):
     endpoint: str = Field(default="localhost:13133", description="Address to listen on: host:port or unix:PATH.")
-    path: str = Field(default="/", description="Path that answers.")
+    path: UrlPath = Field(default="/", description="Path that answers.")
 
 
 class HealthCheck:

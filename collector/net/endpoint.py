@@ -10,9 +10,9 @@ import socket
 import stat
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from collector.api import ComponentConfig
 
@@ -105,6 +105,16 @@ class ListenConfig(ComponentConfig):
 
     def listens_on(self) -> Endpoint:
         return Endpoint.parse(self.endpoint, self.transport)
+
+
+def _url_path(text: str) -> str:
+    if not text.startswith("/") or any(mark in text for mark in "?#"):
+        raise ValueError(f"{text!r} is not a path: it starts with /, and has no ? and no #")
+    return text
+
+
+UrlPath = Annotated[str, AfterValidator(_url_path)]
+"""The path of a URL that is served."""
 
 
 def _path(text: str) -> str:

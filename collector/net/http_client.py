@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import enum
 import io
-import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ from collector.net.authentication import AuthConfig, client_authenticator
 from collector.net.bad_input import BadInput
 from collector.net.compression import compress
 from collector.net.decompression import decompress
+from collector.net.headers import is_name, is_value
 from collector.net.otlp_status import readable
 from collector.net.tls import ClientTLS, Reloading
 from collector.net.user_agent import user_agent
@@ -36,9 +36,6 @@ MOST_READ = 64 << 10
 LARGE = 64 << 10
 """Bytes from which a body is compressed in a thread: 1.4 ms of gzip or more, which should not hold up the loop."""
 
-# RFC 9110, 5.6.2 and 5.5
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _OURS = frozenset({"content-type", "content-encoding", "content-length", "transfer-encoding", "accept-encoding"})
 
 
@@ -46,7 +43,7 @@ def _sendable(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
     if len({name.lower() for name in headers}) < len(headers):
         raise ValueError("a header is there twice, in other letters")
     for name, value in headers.items():
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value.get_secret_value()):
+        if not is_name(name) or not is_value(value.get_secret_value()):
             raise ValueError(f"{name!r} has characters that no header can have, in its name or in its value")
         if name.lower() in _OURS:
             raise ValueError(f"{name} is for the exporter to say")

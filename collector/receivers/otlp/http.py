@@ -108,7 +108,7 @@ class HttpListener:
             raise shutting_down()
         if refusal := self._next.admits(signal, 0, request.content_length or 0):
             raise refusal
-        limit = self._config.max_request_body_size
+        limit = self._config.max_body_size
         body = await read_body(request, limit)
         encoding = ", ".join(request.headers.getall("Content-Encoding", ()))
         if encoding or "" not in self._encodings:

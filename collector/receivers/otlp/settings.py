@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from collector.api import ComponentConfig
+from collector.batch import SHAPES, Signal
 from collector.config_types import Duration
 from collector.net.authentication import AuthConfig
 from collector.net.decompression import ENCODINGS
-from collector.net.endpoint import ListenConfig
+from collector.net.endpoint import ListenConfig, UrlPath
+from collector.net.headers import is_name, is_value
 from collector.net.tls import ServerTLS, check_grpc_can
 from collector.receivers.otlp.cors import CorsConfig
 
 DEFAULT_RECV_MSG_SIZE_MIB = 4
-# RFC 9110, 5.1 and 5.5
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-
-
-def _a_path(text: str) -> str:
-    if not text.startswith("/"):
-        raise ValueError(f"{text!r} is not a path: it starts with /")
-    return text
-
-
-_Path = Annotated[str, AfterValidator(_a_path)]
+DEFAULT_REQUEST_BODY_SIZE = 20 << 20
 
 
 class ProtocolConfig(ListenConfig):
@@ -106,7 +96,9 @@ class HttpConfig(ProtocolConfig):
         default="localhost:4318", description="Address to listen on: host:port, :port for all addresses, or unix:PATH."
     )
     max_request_body_size: int = Field(
-        default=20 << 20, ge=1, description="Bytes a body may have, as sent and again after decompression."
+        default=DEFAULT_REQUEST_BODY_SIZE,
+        ge=0,
+        description="Bytes a body may have, as sent and again after decompression; 0 for 20 MiB.",
     )
     compression_algorithms: list[str] = Field(
         default=[encoding for encoding in ENCODINGS if encoding != "identity"],
@@ -127,9 +119,14 @@ class HttpConfig(ProtocolConfig):
     keep_alives_enabled: bool = Field(default=True, description="Whether a connection may carry several requests.")
     response_headers: dict[str, SecretStr] = Field(default={}, description="Headers that every answer has.")
     cors: CorsConfig | None = Field(default=None, description="Which web pages may send; absent lets none.")
-    traces_url_path: _Path = Field(default="/v1/traces", description="Path that takes traces.")
-    metrics_url_path: _Path = Field(default="/v1/metrics", description="Path that takes metrics.")
-    logs_url_path: _Path = Field(default="/v1/logs", description="Path that takes logs.")
+    traces_url_path: UrlPath = Field(default="/v1/traces", description="Path that takes traces.")
+    metrics_url_path: UrlPath = Field(default="/v1/metrics", description="Path that takes metrics.")
+    logs_url_path: UrlPath = Field(default="/v1/logs", description="Path that takes logs.")
+
+    @property
+    def max_body_size(self) -> int:
+        """Bytes."""
+        return self.max_request_body_size or DEFAULT_REQUEST_BODY_SIZE
 
     @field_validator("compression_algorithms")
     @classmethod
@@ -142,14 +139,15 @@ class HttpConfig(ProtocolConfig):
     @classmethod
     def _can_be_sent(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
         for name, text in value.items():
-            if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(text.get_secret_value()):
+            if not is_name(name) or not is_value(text.get_secret_value()):
                 raise ValueError(f"{name!r} or its value cannot be sent as a header")
         return value
 
     @model_validator(mode="after")
     def _each_path_takes_one_signal(self) -> Self:
-        if len({self.traces_url_path, self.metrics_url_path, self.logs_url_path}) < 3:
-            raise ValueError("traces_url_path, metrics_url_path and logs_url_path must differ")
+        profiles = SHAPES[Signal.PROFILES].url_path
+        if len({self.traces_url_path, self.metrics_url_path, self.logs_url_path, profiles}) < 4:
+            raise ValueError(f"traces_url_path, metrics_url_path and logs_url_path must differ, also from {profiles}")
         return self
 
 

@@ -132,6 +132,33 @@ def test_a_configuration_without_a_clear_token_is_refused(config):
         BearerTokenAuthConfig(**config)
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"token": "a\nb"},
+        {"tokens": ["a", "\x1b[31m"]},
+        {"token": "a", "scheme": "Bear er"},
+        {"token": "a", "scheme": "B\u00e9arer"},
+        {"token": "a", "header": "X Token"},
+        {"token": "a", "header": "X-Token:"},
+    ],
+)
+def test_what_no_header_can_hold_is_refused(config):
+    with pytest.raises(ValidationError, match=r"that no header can have|that it cannot have in a header"):
+        BearerTokenAuthConfig(**config)
+
+
+@pytest.mark.parametrize("token", [" secret", "secret\n", "\tsecret \r\n"])
+def test_white_space_around_a_token_is_none_of_it(token):
+    """
+    Files in which secrets are mounted often end with a new line.
+    """
+    auth = _build(token=token)
+
+    assert _lets_in(auth, "Bearer secret")
+    assert {"authorization": "Bearer secret"} == auth.credentials()
+
+
 def test_a_file_has_one_token_a_line_and_empty_lines_are_none(tmp_path):
     file = tmp_path / "tokens"
     file.write_text("one\n\n  two  \n\n")
@@ -142,7 +169,10 @@ def test_a_file_has_one_token_a_line_and_empty_lines_are_none(tmp_path):
     assert not _lets_in(auth, "Bearer ")
 
 
-@pytest.mark.parametrize(("content", "why"), [(None, "No such file"), ("\n \n", "has no token"), (b"\xff", "decode")])
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(None, "No such file"), ("\n \n", "has no token"), ("a\x00b", "that no header can have"), (b"\xff", "decode")],
+)
 def test_a_file_that_has_no_token_at_the_start_is_a_mistake_of_the_configuration(tmp_path, content, why):
     file = tmp_path / "tokens"
     if content is not None:

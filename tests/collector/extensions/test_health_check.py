@@ -1,5 +1,6 @@
 import aiohttp
 import pytest
+from pydantic import ValidationError
 
 from collector.extensions.health_check import HealthCheck, HealthCheckConfig
 from collector.testing import FakeHost, settings
@@ -30,3 +31,9 @@ async def test_answers_on_its_path_only():
         found = [await status(check, path) for path in ("", "/other")]
 
     assert [200, 404] == found
+
+
+@pytest.mark.parametrize("path", ["", "healthz", "/healthz?full"])
+def test_a_path_that_nobody_can_ask_for_is_refused(path):
+    with pytest.raises(ValidationError, match="is not a path"):
+        HealthCheckConfig(path=path)

@@ -30,6 +30,7 @@ def test_a_protocol_that_is_not_named_is_off():
         ("protocols: {http: {endpoint: x, transport: pigeon}}", "'tcp' or 'unix'"),
         ("protocols: {http: {traces_url_path: traces}}", "starts with /"),
         ("protocols: {http: {traces_url_path: /v1/logs}}", "must differ"),
+        ("protocols: {http: {traces_url_path: /v1development/profiles}}", "must differ"),
         ("protocols: {http: {compression_algorithms: [gzip, brotli]}}", "unknown: brotli"),
         ('protocols: {http: {response_headers: {X: "a\\r\\nb"}}}', "cannot be sent as a header"),
         ("protocols: {http: {response_headers: {'X Y': a}}}", "cannot be sent as a header"),
@@ -43,6 +44,11 @@ def test_a_protocol_that_is_not_named_is_off():
 def test_a_mistake_is_said(text, why):
     with pytest.raises(ValidationError, match=why):
         settings(text)
+
+
+@pytest.mark.parametrize(("text", "size"), [("0", 20 << 20), ("1", 1)])
+def test_a_bound_of_no_bytes_is_the_usual_one(text, size):
+    assert size == settings(f"protocols: {{http: {{max_request_body_size: {text}}}}}").http.max_body_size
 
 
 def test_grpc_cannot_choose_its_version_of_tls(tmp_path):
