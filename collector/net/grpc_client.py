@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 
 from collector.api import ComponentConfig, Settings
 from collector.config_types import Duration
-from collector.errors import RetryableError
+from collector.errors import PermanentError, RetryableError
 from collector.net.authentication import AuthConfig, client_authenticator
 from collector.net.otlp_status import error_from_grpc
 from collector.net.tls import ClientTLS, Reloading, check_grpc_can
@@ -211,7 +211,13 @@ class GrpcClient:
         return self._channel
 
     def _own_credentials(self) -> Metadata:
-        return _metadata(self._authenticator.credentials()) if self._authenticator else ()
+        if not self._authenticator:
+            return ()
+        credentials = self._authenticator.credentials()
+        for name, value in credentials.items():
+            if not _VALUE.fullmatch(value) and not name.endswith("-bin"):
+                raise PermanentError(f"the credentials in {name} have characters that no gRPC metadata can have")
+        return _metadata(credentials)
 
 
 class _Channel:

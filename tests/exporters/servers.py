@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import itertools
 import socket
 import struct
 from contextlib import asynccontextmanager
@@ -95,6 +96,7 @@ class TcpServer:
         self.behave = behave
         self.connections = asyncio.Queue()
         """Put when a connection is opened, done when it is closed."""
+        self.closed = 0
         self.port = 0
         self._serving = set()
 
@@ -131,7 +133,27 @@ class TcpServer:
         finally:
             if writer:
                 writer.close()
+            self.closed += 1
             self.connections.task_done()
+
+
+async def longest_turn(work):
+    """
+    Return the seconds for which the loop did nothing else at a time while `work` was awaited, and those it took.
+    """
+    loop, turns = asyncio.get_running_loop(), []
+
+    async def turn():
+        while True:
+            turns.append(loop.time())
+            await asyncio.sleep(0.001)
+
+    turning = asyncio.create_task(turn())
+    await asyncio.sleep(0)
+    await work
+    turns.append(loop.time())
+    turning.cancel()
+    return max(b - a for a, b in itertools.pairwise(turns)), turns[-1] - turns[0]
 
 
 class Request(NamedTuple):
