@@ -227,6 +227,9 @@ class ComponentTelemetry(Protocol):
     def created(self, signal: Signal, items: int) -> None:
         """Count items that came into being here."""
 
+    def held_by_all(self) -> int:
+        """Return how many items all components hold now, of all signals."""
+
 
 class ComponentConfig(BaseModel):
     """What a user may write under a component's key.  Unknown keys are errors."""

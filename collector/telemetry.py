@@ -131,6 +131,9 @@ class Accounts:
         if items:
             self.telemetry.point(CREATED, component=self.component, signal=signal).add(items)
 
+    def held_by_all(self) -> int:
+        return int(self.telemetry.total(HELD))
+
     def refused(self, signal: Signal, reason: RefusalReason, items: int, transport: str) -> None:
         labels = {"receiver": self.component, "transport": transport}
         self.telemetry.point(REFUSED[signal], **labels).add(items)

@@ -2,11 +2,15 @@
 
 Put it first in every pipeline.  It looks at resident memory, which is what the kernel kills for, and is asked before a
 request's body is read, so that refusing costs nothing.
+
+What data took and has left is not given back to the system but used for the next data.  It does not count as used, or
+a collector that was once full would refuse for ever.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -22,7 +26,9 @@ MIB = 1 << 20
 
 class MemoryLimiterConfig(ComponentConfig):
     check_interval: Duration = Field(default=0.1, gt=0, description="How long one measurement is believed.")
-    limit_mib: int = Field(default=0, ge=0, description="Hard limit in MiB of resident memory; 0 uses the percentage.")
+    limit_mib: int = Field(
+        default=0, ge=0, description="Hard limit in MiB of resident memory in use; 0 uses the percentage."
+    )
     spike_limit_mib: int = Field(
         default=0, ge=0, description="MiB below the hard limit where refusing starts; 0 for a fifth of the limit."
     )
@@ -48,6 +54,36 @@ class MemoryLimiterConfig(ComponentConfig):
         return self
 
 
+class Use:
+    """Estimates how much of the resident memory is in use, from how much more there was when more was held.
+
+    Never less than it would take to exceed what was resident before: new growth counts in full.
+    """
+
+    _NOTABLE = 1.02
+    """Growth by which a new maximum is one; some blocks that stay behind are none."""
+
+    def __init__(self) -> None:
+        self._least = sys.maxsize
+        self._most = self._held_then = 0
+
+    def estimate(self, resident: int, held: int) -> int:
+        """Return bytes.
+
+        Args:
+            resident: bytes of the process.
+            held: items inside all of its components.
+        """
+        self._least = min(self._least, resident)
+        if held and (resident > self._most * self._NOTABLE or (resident >= self._most and held >= self._held_then)):
+            self._most, self._held_then = resident, held
+        if held >= self._held_then:
+            return resident
+        left = (self._most - self._least) * (self._held_then - held) // self._held_then
+        given_back = max(self._most - resident, 0)
+        return resident - max(left - given_back, 0)
+
+
 class MemoryLimiter:
     """Says no from the soft limit on, and that the collector is not ready from the hard limit on."""
 
@@ -55,6 +91,7 @@ class MemoryLimiter:
         self._config = config
         self._settings = settings
         self._hard, self._soft = limits(config)
+        self._use = Use()
         self._used = 0
         self._measured = self._collected = float("-inf")
         self._refusing = False
@@ -83,10 +120,13 @@ class MemoryLimiter:
         now = self._settings.clock.monotonic()
         if now - self._measured < self._config.check_interval:
             return
-        self._used, self._measured = resident_bytes(), now
+        self._used, self._measured = self._in_use(), now
         if self._used >= self._soft and now - self._collected >= self._pause():
             gc.collect()
-            self._used, self._collected = resident_bytes(), now
+            self._used, self._collected = self._in_use(), now
+
+    def _in_use(self) -> int:
+        return self._use.estimate(resident_bytes(), self._settings.telemetry.held_by_all())
 
     def _pause(self) -> float:
         if self._used >= self._hard:

@@ -3,10 +3,11 @@ import dataclasses
 import pytest
 from pydantic import ValidationError
 
+from collector.batch import Signal
 from collector.memory import available_bytes
 from collector.testing import make_batch, settings
 from processors import memory_limiter
-from processors.memory_limiter import MIB, MemoryLimiter, MemoryLimiterConfig, limits
+from processors.memory_limiter import MIB, MemoryLimiter, MemoryLimiterConfig, Use, limits
 
 
 class Stopped:
@@ -37,9 +38,13 @@ def clock():
 
 
 @pytest.fixture
-def limiter(memory, clock):
-    its = dataclasses.replace(settings("memory_limiter"), clock=clock)
+def limiter(memory, clock, its):
     return MemoryLimiter(MemoryLimiterConfig(limit_mib=100, spike_limit_mib=20, check_interval=1), its)
+
+
+@pytest.fixture
+def its(clock):
+    return dataclasses.replace(settings("memory_limiter"), clock=clock)
 
 
 def test_takes_data_below_the_soft_limit(memory, limiter):
@@ -75,6 +80,54 @@ def test_believes_a_measurement_for_the_check_interval(memory, clock, limiter):
     memory["mib"], clock.now = 90, 0.5
 
     assert limiter.admits(1, 1) is None
+
+
+def test_what_data_took_and_left_is_not_in_use_since_the_next_data_takes_it(memory, clock, its, limiter):
+    """
+    Python gives little back to the system, so a limiter that looks at nothing else would refuse for ever.
+    """
+    answers = []
+    for now, mib, held in [(0, 40, 0), (2, 90, 1000), (4, 90, -900), (6, 90, 0), (8, 90, +400), (10, 90, +400)]:
+        memory["mib"], clock.now = mib, now
+        its.telemetry.held(Signal.TRACES, held)
+        answers.append(limiter.admits(1, 1) is None)
+
+    assert [True, False, True, True, True, False] == answers
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "used"),
+    [
+        ((100, 1000), (100, 1000), 100),
+        ((100, 1000), (100, 500), 70),
+        ((100, 1000), (100, 0), 40),
+        ((100, 1000), (101, 0), 41),
+        ((100, 1000), (60, 0), 40),
+        ((100, 1000), (60, 900), 60),
+        ((100, 1000), (90, 2000), 90),
+        ((100, 1000), (200, 0), 140),
+        ((100, 1000), (200, 10), 200),
+        ((100, 0), (100, 0), 100),
+    ],
+    ids=[
+        "the same",
+        "half",
+        "nothing held",
+        "blocks that stay",
+        "given back",
+        "given back, full",
+        "smaller items",
+        "growth by something else",
+        "larger items",
+        "growth that was never data",
+    ],
+)
+def test_an_estimate_counts_new_growth_in_full(then, now, used):
+    use = Use()
+    use.estimate(40, 0)
+    use.estimate(*then)
+
+    assert used == use.estimate(*now)
 
 
 @pytest.mark.parametrize(("mib", "ready"), [(90, True), (100, False)])
