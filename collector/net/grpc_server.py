@@ -210,7 +210,7 @@ class _Running:
 
     def _listen(self, server: Any, endpoint: Endpoint) -> int:
         address = str(endpoint) if endpoint.path or endpoint.host else f"[::]:{endpoint.port}"
-        if endpoint.path:
+        if endpoint.path or endpoint.port:
             _check_that_nobody_serves(endpoint)
         try:
             if self._credentials is None:
@@ -222,7 +222,8 @@ class _Running:
 
 
 def _check_that_nobody_serves(endpoint: Endpoint) -> None:
-    """The library would take a unix socket away from another process, and does not say why it cannot listen.
+    """The library would take a unix socket away from another process, is content with one address of a host, and does
+    not say why it cannot listen.
 
     Raises:
         OSError: nothing can listen there; says why.

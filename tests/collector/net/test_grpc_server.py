@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import logging
 import subprocess
 import sys
@@ -218,6 +219,20 @@ async def test_every_form_of_an_address_is_listened_on(host):
         port = echo.server.endpoint.port
         async with grpc.aio.insecure_channel(f"{'[::1]' if host == '::1' else '127.0.0.1'}:{port}") as channel:
             assert b"hello" == await channel.unary_unary(METHOD)(b"hello", timeout=5)
+
+
+async def test_one_address_of_a_host_is_not_enough():
+    """
+    Else a client that tries the other address first talks to whoever has it.
+    """
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+
+        with pytest.raises(OSError, match=f"cannot listen on localhost:{port}: Address already in use"):
+            async with serve({METHOD: Echo()}, Endpoint.parse(f"localhost:{port}")):
+                pass
 
 
 async def test_a_taken_port_is_named():
