@@ -16,6 +16,7 @@ from queue import SimpleQueue
 
 import orjson
 
+from collector.api import ComponentID
 from collector.config import Encoding, LogsTelemetryConfig
 
 TICK = 10.0
@@ -128,19 +129,20 @@ class Json(logging.Formatter):
 
 
 class Sampling(logging.Filter):
-    """Lets the first of many equal messages through, so that a log never becomes the outage."""
+    """Lets the first of many equal messages of a component through, so that a log never becomes the outage."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._seen: dict[tuple[int, str], int] = {}
+        self._seen: dict[tuple[int, str, ComponentID | None], int] = {}
         self._until = clock() + TICK
 
     def filter(self, record: logging.LogRecord) -> bool:
         now = self._clock()
         if now >= self._until or len(self._seen) > _MOST_MESSAGES:
             self._seen, self._until = {}, now + TICK
-        key = record.levelno, str(record.msg)
+        first = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        key = record.levelno, str(record.msg), first if isinstance(first, ComponentID) else None
         count = self._seen[key] = self._seen.get(key, 0) + 1
         return count <= FIRST or (count - FIRST) % THEREAFTER == 0
 

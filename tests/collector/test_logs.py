@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 
+from collector.api import ComponentID
 from collector.logs import FIRST, MOST_WAITING, THEREAFTER, TICK, Beside, Console, Json, Sampling
 
 
@@ -61,6 +62,15 @@ def test_of_many_equal_messages_the_first_and_then_every_hundredth_are_written()
     again = sampling.filter(record("refused %s", 1))
 
     assert (FIRST + 5, True, True) == (written, other, again)
+
+
+def test_a_component_that_fails_often_does_not_hide_another_one_that_fails_too():
+    sampling = Sampling(lambda: 0.0)
+    for number in range(FIRST + 1):
+        sampling.filter(record("%s: dropping %d items", ComponentID("otlp", "a"), number))
+
+    assert sampling.filter(record("%s: dropping %d items", ComponentID("otlp", "b"), 1))
+    assert not sampling.filter(record("%s: dropping %d items", ComponentID("otlp", "a"), 1))
 
 
 @pytest.fixture
