@@ -217,19 +217,19 @@ class HttpClient:
 async def _read(response: aiohttp.ClientResponse) -> HttpAnswer:
     import aiohttp  # noqa: PLC0415  see above
 
-    body, is_whole = b"", True
+    received, is_whole = bytearray(), True
     try:
-        while len(body) <= MOST_READ and (chunk := await response.content.read(MOST_READ)):
-            body += chunk
+        while len(received) <= MOST_READ and (chunk := await response.content.read(MOST_READ)):
+            received += chunk
     except aiohttp.ClientPayloadError:
         if response.status < 300:  # whether it was accepted is said at the end
             raise
         is_whole = False
-    if len(body) > MOST_READ:
+    if len(received) > MOST_READ:
         response.close()
-        body, is_whole = body[:MOST_READ], False
+        is_whole = False
     try:
-        body = decompress(body, response.headers.get("Content-Encoding", ""), limit=MOST_READ)
+        body = decompress(bytes(received[:MOST_READ]), response.headers.get("Content-Encoding", ""), limit=MOST_READ)
     except BadInput:
         body, is_whole = b"", False
     return HttpAnswer(response.status, response.headers, body, is_whole)

@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 
 from collector.batch import SHAPES, Signal
 from collector.errors import PermanentError
+from collector.net.otlp_status import readable
 
 
 def partial_success(signal: Signal, rejected: int, message: str) -> bytes:
@@ -26,7 +27,7 @@ class Answer(NamedTuple):
     rejected: int
     """Items that it did not take, for good."""
     message: str
-    """Why, or a warning where it took all; often empty."""
+    """Why, or a warning where it took all, on one line and not too long; often empty."""
 
 
 def read_answer(signal: Signal, body: bytes, *, json: bool = False) -> Answer:
@@ -47,11 +48,11 @@ def _from_protobuf(signal: Signal, body: bytes) -> Answer:
     shape = SHAPES[signal]
     response: Any = shape.response.FromString(body)
     partial = response.partial_success
-    return Answer(max(int(getattr(partial, shape.rejected)), 0), partial.error_message)
+    return Answer(max(int(getattr(partial, shape.rejected)), 0), readable(partial.error_message))
 
 
 def _from_json(signal: Signal, body: bytes) -> Answer:
     partial = orjson.loads(body).get("partialSuccess") or {}
     empty: Any = SHAPES[signal].response()
     name = empty.partial_success.DESCRIPTOR.fields_by_name[SHAPES[signal].rejected].json_name
-    return Answer(max(int(partial.get(name) or 0), 0), str(partial.get("errorMessage") or ""))
+    return Answer(max(int(partial.get(name) or 0), 0), readable(str(partial.get("errorMessage") or "")))

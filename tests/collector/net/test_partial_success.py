@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from collector.batch import SHAPES, Signal
 from collector.errors import PermanentError
+from collector.net.otlp_status import readable
 from collector.net.partial_success import Answer, partial_success, read_answer
 
 JSON_NAMES = {
@@ -20,7 +21,26 @@ JSON_NAMES = {
 @pytest.mark.parametrize("signal", Signal)
 @given(rejected=st.integers(0, 2**63 - 1), message=st.text())
 def test_reading_undoes_writing(signal, rejected, message):
-    assert Answer(rejected, message) == read_answer(signal, partial_success(signal, rejected, message))
+    answer = partial_success(signal, rejected, message)
+
+    assert Answer(rejected, readable(message)) == read_answer(signal, answer)
+
+
+@pytest.mark.parametrize("json", [True, False])
+def test_a_message_is_one_line_and_not_too_long(json):
+    """
+    It is logged, and a server may have four mebibytes to say.
+    """
+    message = "bad\nERROR forged\x1b[2J" + "x" * 100_000
+    body = partial_success(Signal.LOGS, 1, message)
+    if json:
+        body = orjson.dumps({"partialSuccess": {"rejectedLogRecords": 1, "errorMessage": message}})
+
+    said = read_answer(Signal.LOGS, body, json=json).message
+
+    assert said.startswith("bad ERROR forged [2Jxxx")
+    assert said.isprintable()
+    assert len(said) <= 1024
 
 
 @pytest.mark.parametrize("signal", Signal)
