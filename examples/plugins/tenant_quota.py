@@ -13,6 +13,9 @@ from pydantic import Field, model_validator
 
 from collector.api import Batch, ComponentConfig, ProcessorFactory, Settings, Signal, map_records
 
+LONGEST_NAME = 256
+"""Characters of a tenant's name that are remembered: whoever sends it decides how long it is."""
+
 
 class TenantQuotaConfig(ComponentConfig):
     per_second: float = Field(gt=0, description="Spans and log records that a tenant may send per second.")
@@ -24,8 +27,8 @@ class TenantQuotaConfig(ComponentConfig):
 
     @model_validator(mode="after")
     def _a_burst_has_room_for_one(self) -> Self:
-        if max(self.burst, self.per_second) < 1:
-            raise ValueError("with less than one per second, burst must be at least 1")
+        if (self.burst or self.per_second) < 1:
+            raise ValueError("nothing would ever be let through: burst must be at least 1")
         return self
 
 
@@ -42,7 +45,7 @@ class TenantQuota:
         now = self._clock.monotonic()
 
         def within_quota(record: Any) -> Any:
-            tenant = str(record.resource.get(self._config.attribute, ""))
+            tenant = str(record.resource.get(self._config.attribute, ""))[:LONGEST_NAME]
             return record if self._take_one(tenant, now) else None
 
         return map_records(batch, within_quota)

@@ -122,7 +122,7 @@ class TestTenantQuota:
     def test_metrics_are_not_supported(self):
         assert Signal.METRICS not in quota.factory.signals
 
-    @pytest.mark.parametrize("config", ["per_second: 0", "per_second: 0.5", ""])
+    @pytest.mark.parametrize("config", ["per_second: 0", "per_second: 0.5", "per_second: 2, burst: 0.5", ""])
     def test_a_quota_that_lets_nothing_through_is_a_mistake(self, config):
         with pytest.raises(ConfigError, match=r"per_second|burst must be at least 1"):
             run_processor(f"tenant_quota: {{plugin: ./tenant_quota.py, {config}}}", base=PLUGINS)
