@@ -6,6 +6,8 @@ Its spans and logs hold personal data on purpose: the collector is the place to 
 import argparse
 import logging
 import random
+import socket
+import sys
 import time
 import uuid
 
@@ -92,6 +94,15 @@ class Shop:
             provider.shutdown()
 
 
+def check_that_somebody_listens(endpoint):
+    """Say so before the SDK tries for a quarter of a minute, and then goes on as if all had been sent."""
+    host, _, port = endpoint.rpartition(":")
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError as error:
+        sys.exit(f"nobody listens on {endpoint} ({error}): start the collector first, with make run")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--protocol", choices=["grpc", "http"], default="grpc")
@@ -99,9 +110,9 @@ def main():
     parser.add_argument("--orders", type=int, default=10)
     parser.add_argument("--pause", type=float, default=0.05, help="seconds between orders")
     options = parser.parse_args()
-    shop = Shop(
-        options.protocol, options.endpoint or ("localhost:4317" if options.protocol == "grpc" else "localhost:4318")
-    )
+    endpoint = options.endpoint or ("localhost:4317" if options.protocol == "grpc" else "localhost:4318")
+    check_that_somebody_listens(endpoint)
+    shop = Shop(options.protocol, endpoint)
     for _ in range(options.orders):
         shop.order(uuid.uuid4().hex[:8])
         shop.health_check()
