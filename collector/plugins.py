@@ -29,6 +29,8 @@ def load_plugin(path: Path) -> ModuleType:
         stat = path.stat()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+    except ValueError as error:  # a zero byte
+        raise ConfigError(f"{str(path)!r}: {error}") from None
     if path.suffix != ".py" or not path.is_file():
         raise ConfigError(f"{path}: is not a Python file")
     return _load(path, stat.st_mtime_ns, stat.st_size)

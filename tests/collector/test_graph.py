@@ -118,6 +118,7 @@ def test_what_is_changed_is_a_configuration_that_runs():
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(CHANGED)
 @example(None)
+@example({"processors": {"batch": {"plugin": "\0"}}})
 @example({"service": None})
 @example({"service": {"pipelines": {"traces": None}}})
 @example({"receivers": {"otlp": {"protocols": None}}, "service": {}})
