@@ -65,7 +65,7 @@ class Service:
     async def _until_it_ends(self, stack: AsyncExitStack, stop: asyncio.Event, started: Callable[[], None]) -> bool:
         """Return whether a cancellation ended it: that of this task, or the one by which a component dies."""
         try:
-            if await self._start(stack, stop):
+            if await self._start(stack, stop) and not stop.is_set():
                 self._graph.is_running = True
                 started()
                 await stop.wait()

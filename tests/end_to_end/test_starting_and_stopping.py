@@ -125,3 +125,22 @@ def test_a_signal_that_no_pipeline_takes_is_unimplemented(start, backend):
 
     assert 0 == collector.stop()
     assert grpc.StatusCode.UNIMPLEMENTED is refused.value.code()
+
+
+def test_ctrl_c_while_it_loads_is_no_traceback(tmp_path, backend):
+    collector = Child(CONFIG, tmp_path, backend=backend.port, environ={"PYTHONVERBOSE": "1"})
+    collector.wait_for(lambda: "import 'collector.config'" in collector.log)
+
+    collector.signal(signal.SIGINT)
+
+    assert collector.wait() in {-signal.SIGINT, 0}
+    assert "Traceback" not in collector.log
+
+
+def test_a_second_signal_with_nothing_lost_is_no_failure(start, backend):
+    collector = start(CONFIG, backend=backend.port)
+
+    collector.signal(signal.SIGTERM)
+    collector.signal(signal.SIGINT)
+
+    assert 0 == collector.wait()
