@@ -7,6 +7,7 @@ import json
 
 from google.rpc.status_pb2 import Status
 
+from collector.net.otlp_json.scalars import varint
 from collector.testing import make_batch
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -24,6 +25,22 @@ def status_of(answer):
         return Status(code=parsed["code"], message=parsed["message"])
     assert PROTOBUF == answer.content_type
     return Status.FromString(body)
+
+
+def padded(size):
+    """
+    Return a request of so many bytes, most of them in a field that OTLP does not have.
+    """
+    for rest in range(size - len(SPANS.wire), 0, -1):
+        wire = SPANS.wire + unknown_field(19845, bytes(rest))
+        if len(wire) == size:
+            return wire
+    raise AssertionError("there is no such request")
+
+
+def unknown_field(number, value):
+    tag, length = varint(number << 3 | 2), varint(len(value))
+    return tag + length + value
 
 
 def raw(body, headers=b"", length=None):

@@ -1,6 +1,6 @@
 import asyncio
 import socket
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import grpc
 import grpc.aio
@@ -21,6 +21,7 @@ from collector.testing import make_batch
 from tests.bad_input.http2 import EXPORT, Http2, framed
 from tests.collector.receivers.conftest import build
 from tests.collector.receivers.door import Door, until
+from tests.collector.receivers.http import padded
 
 GRPC = "{grpc: {endpoint: 'localhost:0'}}"
 SPANS = make_batch(items=3)
@@ -114,6 +115,17 @@ async def test_a_message_over_the_limit_exhausts_a_resource_for_good(start):
     otlp = await start("{grpc: {endpoint: 'localhost:0', max_recv_msg_size_mib: 1}}")
 
     assert (Code.RESOURCE_EXHAUSTED, None) == (await refusal(otlp, bytes(1_100_000)))[::2]
+
+
+@pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
+@pytest.mark.parametrize(("over", "taken"), [(-1, 3), (0, 3), (1, 0)])
+async def test_the_limit_of_a_message_holds_to_the_byte(start, compression, over, taken):
+    otlp = await start("{grpc: {endpoint: 'localhost:0', max_recv_msg_size_mib: 1, max_record_size: 2000000}}")
+
+    with suppress(grpc.aio.AioRpcError):
+        await otlp.call(EXPORT, padded((1 << 20) + over), compression=compression)
+
+    assert taken == otlp.door.items
 
 
 async def test_spans_whose_ids_are_none_are_rejected_and_the_others_taken(start):
@@ -219,6 +231,16 @@ async def test_metadata_is_kept_if_asked_for(start):
     await otlp.export(SPANS, metadata=[("x-tenant", "one")])
 
     assert "one" == otlp.door.batches[0].metadata["x-tenant"]
+
+
+async def test_metadata_that_is_no_text_or_comes_twice_is_kept_too(start):
+    otlp = await start("{grpc: {endpoint: 'localhost:0', include_metadata: true}}")
+
+    await otlp.export(SPANS, metadata=[("x-tenant", "one"), ("x-tenant", "two"), ("key-bin", b"\xff\0")])
+
+    metadata = otlp.door.batches[0].metadata
+    assert "one, two" == metadata["x-tenant"]
+    assert b"\xff\0" == metadata["key-bin"].encode(errors="surrogateescape")
 
 
 async def test_more_requests_than_allowed_are_told_to_come_back(start):

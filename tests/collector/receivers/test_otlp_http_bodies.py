@@ -8,7 +8,7 @@ import pytest
 from collector.batch import SHAPES, Signal
 from collector.net.otlp_json import encode
 from collector.testing import make_batch
-from tests.collector.receivers.http import HTTP, JSON, PROTOBUF, SPANS, exchange, status_of
+from tests.collector.receivers.http import HTTP, JSON, PROTOBUF, SPANS, exchange, padded, status_of
 
 PACK = {
     "gzip": gzip.compress,
@@ -94,6 +94,17 @@ async def test_a_body_over_the_limit_is_too_large_and_ends_the_connection(start,
 
     assert (413, "close") == (answer.status, answer.headers.get("Connection"))
     assert {"too_large": 1} == otlp.door.refused()
+
+
+@pytest.mark.parametrize("encoding", ["", *sorted(PACK)])
+@pytest.mark.parametrize(("over", "status"), [(-1, 200), (0, 200), (1, 413)])
+async def test_the_limit_of_a_body_holds_to_the_byte(start, encoding, over, status):
+    otlp = await start("{http: {endpoint: 'localhost:0', max_request_body_size: 1000}}")
+    body = PACK.get(encoding, bytes)(padded(1000 + over))
+
+    answer = await otlp.post(body, headers={"Content-Encoding": encoding} if encoding else {})
+
+    assert status == answer.status
 
 
 async def test_a_chunked_body_over_the_limit_is_too_large(start):

@@ -1,5 +1,8 @@
 import asyncio
+import re
 from contextlib import AsyncExitStack
+
+import pytest
 
 from collector.errors import (
     RefusalReason,
@@ -90,3 +93,57 @@ async def test_a_stop_finishes_what_is_under_way_and_refuses_what_comes_later():
         await stopping
         for _, writer in (first, second):
             writer.close()
+
+
+GET, HEAD, OPTIONS = (method + b" /v1/traces HTTP/1.1\r\nHost: x\r\n\r\n" for method in (b"GET", b"HEAD", b"OPTIONS"))
+CHUNKED = raw(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"%x;x=y\r\n%b\r\n0\r\nX: y\r\n\r\n"
+BIG = bytes(3_000_000)
+REQUESTS = {
+    "success": (raw(SPANS.wire), 200),
+    "in chunks": (CHUNKED % (len(SPANS.wire), SPANS.wire), 200),
+    "bad data": (raw(b"\xff"), 400),
+    "bad gzip": (raw(b"\xff", b"Content-Encoding: gzip\r\n"), 400),
+    "unknown encoding": (raw(b"\xff", b"Content-Encoding: br\r\n"), 415),
+    "unknown type": (raw(SPANS.wire).replace(b"application/x-protobuf", b"text/plain"), 415),
+    "unknown type of much": (raw(BIG).replace(b"application/x-protobuf", b"text/plain"), 415),
+    "unknown path": (raw(SPANS.wire).replace(b"/v1/traces", b"/v1/x"), 404),
+    "unknown path of much": (raw(BIG).replace(b"/v1/traces", b"/v1/x"), 404),
+    "unknown method": (raw(SPANS.wire).replace(b"POST", b"PUT"), 405),
+    "get": (GET, 405),
+    "head": (HEAD, 405),
+    "options": (OPTIONS, 405),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+async def test_after_an_answer_the_connection_serves_the_next_request(start, name):
+    """
+    Nothing of one request is left to be taken for the next.
+    """
+    request, status = REQUESTS[name]
+    otlp = await start(HTTP)
+
+    answers = await exchange(otlp, request + raw(SPANS.wire))
+
+    assert [status, 200] == [int(each) for each in re.findall(rb"HTTP/1\.1 (\d+) ", answers)]
+    assert (6 if status == 200 else 3) == otlp.door.items
+
+
+@pytest.mark.parametrize(("asked", "stays"), [(b"", False), (b"Connection: keep-alive\r\n", True)])
+async def test_an_old_client_has_its_connection_for_itself_if_it_asks(start, asked, stays):
+    """
+    HTTP/1.0: RFC 9112, 9.3.
+    """
+    otlp = await start(HTTP)
+    reader, writer = await connect(otlp)
+    request = raw(SPANS.wire, asked).replace(b"HTTP/1.1", b"HTTP/1.0")
+
+    writer.write(request)
+    received = await reader.readuntil(b"\r\n\r\n")
+    if stays:
+        writer.write(request)
+    following = await reader.read(8)
+    writer.close()
+
+    assert received.startswith(b"HTTP/1.0 200")
+    assert (b"HTTP/1.0" if stays else b"") == following
