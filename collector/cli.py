@@ -53,7 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = [*_WITH_CONFIG, *_WITHOUT_CONFIG]
     parser.add_argument("command", nargs="?", choices=commands, default="run", metavar="command")
-    parser.add_argument("--config", action="append", metavar="FILE", help="may be repeated: later ones win, key by key")
+    parser.add_argument(
+        "--config",
+        action="append",
+        metavar="FILE",
+        help="or env:NAME, or yaml:a::b: value; may be repeated: later ones win, key by key",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override one value")
     parser.add_argument("--json", action="store_true", help="with components: write JSON")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
