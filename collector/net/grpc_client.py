@@ -20,6 +20,7 @@ from collector.api import ComponentConfig, Settings
 from collector.config_types import Duration
 from collector.errors import PermanentError, RetryableError
 from collector.net.authentication import AuthConfig, client_authenticator
+from collector.net.grpc_options import milliseconds
 from collector.net.otlp_status import error_from_grpc
 from collector.net.tls import ClientTLS, Reloading, check_grpc_can
 from collector.net.user_agent import user_agent
@@ -138,16 +139,16 @@ class GrpcClientConfig(ComponentConfig):
             "grpc.max_receive_message_length": MOST_RECEIVED,
             "grpc.primary_user_agent": self.user_agent or user_agent(),
             "grpc.lb_policy_name": self.balancer_name,
-            "grpc.min_reconnect_backoff_ms": int(RECONNECT * 1000),  # in spite of its name
-            "grpc.max_reconnect_backoff_ms": int(RECONNECT * 1000),
+            "grpc.min_reconnect_backoff_ms": milliseconds(RECONNECT),  # in spite of its name
+            "grpc.max_reconnect_backoff_ms": milliseconds(RECONNECT),
         }
         if self.authority:
             options["grpc.default_authority"] = self.authority
         if self.tls.server_name_override:
             options["grpc.ssl_target_name_override"] = self.tls.server_name_override
         if self.keepalive:
-            options["grpc.keepalive_time_ms"] = int(self.keepalive.time * 1000)
-            options["grpc.keepalive_timeout_ms"] = int(self.keepalive.timeout * 1000)
+            options["grpc.keepalive_time_ms"] = milliseconds(self.keepalive.time)
+            options["grpc.keepalive_timeout_ms"] = milliseconds(self.keepalive.timeout)
             options["grpc.keepalive_permit_without_calls"] = int(self.keepalive.permit_without_stream)
             options["grpc.http2.max_pings_without_data"] = 0
         return list(options.items())

@@ -54,8 +54,9 @@ class Deadlines:
 
     @property
     def resolution(self) -> float:
-        """How often to look: a deadline is met within a quarter of it."""
-        return min([second for second in (self.header, self.body, self.write, self.idle) if second] or [4.0]) / 4
+        """How often to look: a deadline is met within a quarter of it, or a hundredth of a second."""
+        shortest = min([second for second in (self.header, self.body, self.write, self.idle) if second] or [4.0])
+        return max(shortest / 4, 0.01)
 
 
 class _Phase(Enum):

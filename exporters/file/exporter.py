@@ -15,6 +15,9 @@ from collector.net.otlp_json import encode
 from exporters.file.output import OutputFile
 from exporters.file.settings import FileConfig, Format
 
+SHORTEST_INTERVAL = 0.01
+"""Seconds; no setting makes the exporter do nothing but force data onto the disk."""
+
 
 class FileExporter:
     """A batch is acknowledged when the operating system has it; a full disk keeps it waiting."""
@@ -52,7 +55,7 @@ class FileExporter:
 
     async def _sync(self) -> None:
         while self._config.flush_interval:
-            await self._settings.clock.sleep(self._config.flush_interval)
+            await self._settings.clock.sleep(max(self._config.flush_interval, SHORTEST_INTERVAL))
             try:
                 await self._thread.run(self._file.sync)
             except OSError as error:

@@ -24,7 +24,9 @@ class Compression(enum.StrEnum):
 
 class RotationConfig(ComponentConfig):
     max_megabytes: int = Field(default=100, ge=1, description="MiB after which a new file is begun.")
-    max_days: int = Field(default=0, ge=0, description="Days after which a former file is deleted; 0 for never.")
+    max_days: int = Field(
+        default=0, ge=0, le=36_500, description="Days after which a former file is deleted; 0 for never."
+    )
     max_backups: int = Field(default=100, ge=0, description="Former files that are kept; 0 for any number.")
     localtime: bool = Field(default=False, description="Whether former files are named after local time, not UTC.")
 

@@ -204,6 +204,20 @@ async def test_what_was_written_is_forced_onto_the_disk_once_in_an_interval(tmp_
     assert [1, 1, 2] == counts
 
 
+async def test_no_interval_makes_it_do_nothing_else(tmp_path):
+    class Clock(FakeClock):
+        async def sleep(self, seconds):
+            asked.append(seconds)
+            await super().sleep(seconds)
+
+    asked, clock = [], Clock()
+
+    async with to(tmp_path / "out", clock, flush_interval="1ns").lifespan():
+        await clock.advance(0.1)
+
+    assert {0.01} == set(asked)
+
+
 async def test_a_disk_that_cannot_be_synced_is_told(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("exporters.file.output.os.fsync", refuse)
 
@@ -319,6 +333,7 @@ async def test_a_pipe_may_be_written_to():
         ("{path: a, format: xml}", "'json' or 'proto'"),
         ("{path: a, compression: gzip}", "'none' or 'zstd'"),
         ("{path: a, rotation: {max_megabytes: 0}}", "greater than or equal to 1"),
+        ("{path: a, rotation: {max_days: 1000000}}", "less than or equal to 36500"),
         ("{path: a, flush_interval: soon}", "not a duration"),
         ("{path: a, group_by: {}}", "Extra inputs"),
     ],

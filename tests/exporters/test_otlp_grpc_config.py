@@ -61,6 +61,17 @@ def test_an_authenticator_that_cannot_be_used_is_a_mistake(extensions):
         exporter("otlp_grpc", "{endpoint: 'a:1', auth: {authenticator: tokens}}", extensions=extensions)
 
 
+@pytest.mark.parametrize("time", ["1ns", "1000000h"])
+async def test_any_time_may_be_configured(time):
+    config = f"{{endpoint: 'a:1', tls: {{insecure: true}}, keepalive: {{time: {time}, timeout: {time}}}}}"
+    exporting = exporter("otlp_grpc", config)
+
+    async with exporting.lifespan():
+        times = {value for name, value in exporting._client._config.channel_options() if "keepalive_time" in name}
+
+    assert {1 if time == "1ns" else 2**31 - 1} == times
+
+
 def test_keepalive_and_balancing_reach_grpc():
     config = load_factory(Kind.EXPORTER, "otlp_grpc").config(
         endpoint="a:1",

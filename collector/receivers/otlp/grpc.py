@@ -15,6 +15,7 @@ from collector.errors import RefusalReason, RetryableError
 from collector.net import grpc_server
 from collector.net.authentication import headers_of, server_authenticator
 from collector.net.endpoint import Endpoint
+from collector.net.grpc_options import milliseconds
 from collector.net.grpc_server import Call, NoMessageError, abort
 from collector.net.otlp_status import DETAILS, grpc_status, readable
 from collector.net.partial_success import partial_success
@@ -124,9 +125,9 @@ def _options(config: GrpcConfig) -> list[tuple[str, Any]]:
     options: list[tuple[str, Any]] = [
         ("grpc.max_receive_message_length", config.max_message_size),
         ("grpc.max_concurrent_streams", config.max_concurrent_streams),
-        ("grpc.keepalive_time_ms", _milliseconds(parameters.time)),
-        ("grpc.keepalive_timeout_ms", _milliseconds(parameters.timeout)),
-        ("grpc.http2.min_ping_interval_without_data_ms", _milliseconds(policy.min_time)),
+        ("grpc.keepalive_time_ms", milliseconds(parameters.time)),
+        ("grpc.keepalive_timeout_ms", milliseconds(parameters.timeout)),
+        ("grpc.http2.min_ping_interval_without_data_ms", milliseconds(policy.min_time)),
         ("grpc.keepalive_permit_without_calls", int(policy.permit_without_stream)),
     ]
     bounds = {
@@ -134,8 +135,4 @@ def _options(config: GrpcConfig) -> list[tuple[str, Any]]:
         "grpc.max_connection_age_ms": parameters.max_connection_age,
         "grpc.max_connection_age_grace_ms": parameters.max_connection_age_grace,
     }
-    return options + [(name, _milliseconds(seconds)) for name, seconds in bounds.items() if seconds]
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(int(seconds * 1000), 1)
+    return options + [(name, milliseconds(seconds)) for name, seconds in bounds.items() if seconds]

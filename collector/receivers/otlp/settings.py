@@ -12,6 +12,7 @@ from collector.config_types import Duration
 from collector.net.authentication import AuthConfig
 from collector.net.decompression import ENCODINGS
 from collector.net.endpoint import ListenConfig, UrlPath
+from collector.net.grpc_options import LARGEST
 from collector.net.headers import is_name, is_value
 from collector.net.tls import ServerTLS, check_grpc_can
 from collector.receivers.otlp.cors import CorsConfig
@@ -70,9 +71,11 @@ class GrpcConfig(ProtocolConfig):
         default="localhost:4317", description="Address to listen on: host:port, :port for all addresses, or unix:PATH."
     )
     max_recv_msg_size_mib: int = Field(
-        default=0, ge=0, description="MiB a message may have after decompression; 0 for 4."
+        default=0, ge=0, le=LARGEST >> 20, description="MiB a message may have after decompression; 0 for 4."
     )
-    max_concurrent_streams: int = Field(default=100, ge=1, description="Requests under way on one connection.")
+    max_concurrent_streams: int = Field(
+        default=100, ge=1, le=LARGEST, description="Requests under way on one connection."
+    )
     max_concurrent_rpcs: int = Field(default=1000, ge=1, description="Requests under way on all connections.")
     read_timeout: Duration = Field(
         default=30.0, description="How long a client may take to send a message; 0 for any time."

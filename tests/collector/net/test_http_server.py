@@ -317,3 +317,7 @@ async def until(condition):
             return
         await asyncio.sleep(0)
     raise AssertionError("never true")
+
+
+def test_no_deadline_makes_the_server_look_all_the_time():
+    assert (0.01, 1.0) == (Deadlines(header=1e-9).resolution, Deadlines(header=0, body=0, write=0, idle=0).resolution)

@@ -335,6 +335,22 @@ async def test_keepalive_parameters_end_connections(start):
     assert (await frames(otlp, wait)).startswith("goaway")
 
 
+@pytest.mark.parametrize("time", ["1ns", "1000000h"])
+async def test_any_time_may_be_configured(start, time):
+    """
+    The core counts milliseconds, up to 24 days.
+    """
+    parameters = f"{{time: {time}, max_connection_age: 1000000h, max_connection_idle: 1000000h}}"
+    otlp = await start(
+        f"{{grpc: {{endpoint: 'localhost:0', max_recv_msg_size_mib: 2047, keepalive: "
+        f"{{server_parameters: {parameters}, enforcement_policy: {{min_time: {time}}}}}}}}}"
+    )
+
+    await otlp.export(SPANS)
+
+    assert 3 == otlp.door.items
+
+
 async def test_streams_over_the_limit_wait_for_the_others(start):
     otlp = await start("{grpc: {endpoint: 'localhost:0', max_concurrent_streams: 7}}")
 

@@ -38,6 +38,8 @@ def test_a_protocol_that_is_not_named_is_off():
         ("protocols: {grpc: {tls: {}}}", "a server needs cert_file"),
         ("protocols: {grpc: {read_timeout: soon}}", "is not a duration"),
         ("protocols: {grpc: {max_concurrent_streams: 0}}", "greater than or equal to 1"),
+        ("protocols: {grpc: {max_concurrent_streams: 3000000000}}", "less than or equal to 2147483647"),
+        ("protocols: {grpc: {max_recv_msg_size_mib: 2048}}", "less than or equal to 2047"),
         ("protocols: {grpc: {max_recv_msg_size: 3}}", "Extra inputs"),
     ],
 )
