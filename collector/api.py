@@ -23,7 +23,8 @@ from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, runtime_che
 from pydantic import BaseModel, ConfigDict
 
 from collector.batch import ALL_SIGNALS, RECORD_SIGNALS, Batch, Signal
-from collector.errors import DropReason, PermanentError, RefusalReason, RetryableError
+from collector.config_types import Duration
+from collector.errors import DropReason, PermanentError, RefusalReason, RetryableError, UnauthenticatedError
 from collector.records.functions import log_processor, metric_processor, span_processor
 from collector.records.mapping import map_records
 from collector.records.metrics import Exemplar, Metric, Point
@@ -43,6 +44,7 @@ __all__ = [
     "ConnectorFactory",
     "Consumer",
     "DropReason",
+    "Duration",
     "Event",
     "Exemplar",
     "Exporter",
@@ -70,6 +72,7 @@ __all__ = [
     "Settings",
     "Signal",
     "Span",
+    "UnauthenticatedError",
     "log_processor",
     "map_records",
     "metric_processor",

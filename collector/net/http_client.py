@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from collector.api import ComponentConfig, Settings
 from collector.config_types import Duration
-from collector.errors import RetryableError
+from collector.errors import ConfigError, RetryableError
 from collector.net.authentication import AuthConfig, client_authenticator
 from collector.net.bad_input import BadInput
 from collector.net.compression import compress
@@ -188,7 +188,7 @@ class HttpClient:
                 server_hostname=self._config.tls.server_name_override or None,
             ) as response:
                 return await _read(response)
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ConfigError) as error:  # a file of certificates may be there again later
             raise RetryableError(readable(f"{_place(url)}: {_cause(error)}")) from error
 
     def _credentials(self) -> Mapping[str, str]:

@@ -316,6 +316,24 @@ async def test_a_changed_authority_is_used_for_the_next_request(authority, serve
             assert 0 == await exporting.export(make_batch())
 
 
+async def test_an_authority_that_is_gone_for_a_moment_costs_no_data(authority, server_context, tmp_path):
+    """
+    Mounted secrets are replaced by removing them first.
+    """
+    backend, ca = HttpBackend(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca))
+
+    async with backend.running(server_context):
+        config = f"{{endpoint: 'https://127.0.0.1:{backend.port}', tls: {{ca_file: {ca}}}}}"
+        exporting = exporter("otlp_http", config)
+        async with exporting.lifespan():
+            ca.rename(tmp_path / "gone")
+            with pytest.raises(RetryableError, match=r"ca\.pem: No such file"):
+                await exporting.export(make_batch())
+            (tmp_path / "gone").rename(ca)
+            assert 0 == await exporting.export(make_batch())
+
+
 async def test_compressing_some_megabytes_does_not_hold_up_the_loop():
     backend, batch = HttpBackend(), Batch.join([make_batch(items=400, key="value", other="thing" * 10)] * 100)
 
