@@ -62,7 +62,7 @@ def why(error: BaseException, plugin: Path | None = None) -> str:
 
     The place is the innermost one next to the file in which the import began.
     """
-    text = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+    text = f"{type(error).__name__}: {_message(error)}"
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_shown(error.filename, plugin)}:{error.lineno}: {text}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _belongs_to_the_import(frame)]
@@ -71,6 +71,15 @@ def why(error: BaseException, plugin: Path | None = None) -> str:
     home = Path(frames[0].filename).parent
     frame = [frame for frame in frames if _is_under(home, Path(frame.filename))][-1]
     return f"{_shown(frame.filename, plugin)}:{frame.lineno}: {text}"
+
+
+def _message(error: BaseException) -> str:
+    """Return what an error says, on one line; somebody's own error may not even be able to say anything."""
+    try:
+        message = str(error.msg if isinstance(error, SyntaxError) else error)
+    except Exception as another:
+        return f"(its text cannot be had: {type(another).__name__})"
+    return "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
 
 
 _MACHINERY = (str(Path(importlib.util.__file__).parent), __file__, str(Path(__file__).with_name("registry.py")))

@@ -127,6 +127,12 @@ def test_a_factory_that_is_none_is_a_mistake(plugin):
             2,
             "TypeError: f() never returns its record: return it to keep it, or None to drop it",
         ),
+        ("raise ValueError('two\\nlines \\x1b[31m')", 1, "ValueError: two lines ?[31m"),
+        (
+            "class Mute(Exception):\n    def __str__(self): raise KeyError\nraise Mute",
+            3,
+            "Mute: (its text cannot be had: KeyError)",
+        ),
         (
             "from collector.api import span_processor\n@span_processor\ndef f(span, *, n: object()): return span",
             2,
