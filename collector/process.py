@@ -9,9 +9,10 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from importlib.metadata import version
+from itertools import count
 from typing import Any
 
 from collector.api import HasEndpoints
@@ -25,6 +26,7 @@ from collector.memory import resident_bytes
 from collector.scheduling import leave_out_of_collections, prefer_throughput
 from collector.service import Service
 from collector.telemetry import ACCEPTED, CREATED, DROPPED, HELD, RSS, SENT, Telemetry
+from collector.watchdog import Watchdog
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -141,8 +143,9 @@ def _end_within(seconds: float, code: int) -> None:
 async def _run_service(config: CollectorConfig, graph: Graph) -> None:
     stop = asyncio.Event()
     service = Service(graph, drain_timeout=config.service.drain_timeout)
-    _listen_to_signals(stop, service, config.service.drain_timeout)
     async with AsyncExitStack() as stack:
+        stack.enter_context(_signals(stop, service, config.service.drain_timeout))
+        stack.enter_context(Watchdog().watching())
         await _serve_metrics(stack, graph.telemetry, config.service.telemetry.metrics)
         await service.run(stop, started=lambda: _started(graph))
 
@@ -159,25 +162,35 @@ async def _serve_metrics(stack: AsyncExitStack, telemetry: Telemetry, config: Me
         raise StartError(f"service::telemetry::metrics::address: {error.strerror or error}") from error
 
 
-def _listen_to_signals(stop: asyncio.Event, service: Service, drain_timeout: float) -> None:
-    """The first signal drains, the second ends the drain, the third finds the system's own answer."""
-    loop = asyncio.get_running_loop()
+@contextmanager
+def _signals(stop: asyncio.Event, service: Service, drain_timeout: float) -> Iterator[None]:
+    """The first signal drains, the second ends the drain, the third the process, even if something holds up the loop.
+
+    Once the service has stopped signals are ignored: the process ends by itself, with the right exit code.
+    """
+    loop, came = asyncio.get_running_loop(), count(1)
+
+    def drain(name: str) -> None:
+        logger.info("%s: draining for at most %g s; once more stops at once", name, drain_timeout)
+        stop.set()
+
+    def received(number: int, _: object) -> None:
+        nth = next(came)
+        if nth > 2:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        loop.call_soon_threadsafe(*((drain, signal.Signals(number).name) if nth == 1 else (service.stop_now,)))
+
     numbers = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup(1) wants it ignored
         numbers.append(signal.SIGHUP)
-
-    def received(number: signal.Signals) -> None:
-        if not stop.is_set():
-            logger.info("%s: draining for at most %g s; once more stops at once", number.name, drain_timeout)
-            stop.set()
-            return
-        for each in numbers:
-            loop.remove_signal_handler(each)
-            signal.signal(each, signal.SIG_DFL)  # else SIGINT is an exception at any place
-        service.stop_now()
-
     for number in numbers:
-        loop.add_signal_handler(number, received, number)
+        signal.signal(number, received)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _started(graph: Graph) -> None:

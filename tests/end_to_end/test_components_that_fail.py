@@ -1,6 +1,7 @@
 """A component that dies, ends the process, hangs, or leaves threads behind: what others hold arrives, and it ends."""
 
 import signal
+import threading
 import time
 
 import grpc
@@ -81,10 +82,10 @@ def odd(tmp_path):
     return Odd()
 
 
-def send(collector, items):
+def send(collector, items, timeout=10):
     batch = make_batch(items=items)
     with grpc.insecure_channel(f"localhost:{collector.ports['grpc']}") as channel:
-        return channel.unary_unary(SHAPES[batch.signal].rpc)(batch.wire, timeout=10)
+        return channel.unary_unary(SHAPES[batch.signal].rpc)(batch.wire, timeout=timeout)
 
 
 def test_a_component_that_dies_ends_the_collector_and_what_others_hold_arrives(start, backend, odd):
@@ -173,3 +174,23 @@ def test_a_terminal_that_is_closed_drains_too(start, backend, odd):
     collector.signal(signal.SIGHUP)
 
     assert (0, 7) == (collector.wait(), backend.items(Signal.TRACES))
+
+
+def test_a_plugin_that_blocks_is_named_and_the_third_signal_ends_it_nevertheless(start, backend, tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "import time\nfrom collector.api import span_processor\n\n@span_processor\n"
+        "def odd(span):\n    time.sleep(3600)\n    return span\n"
+    )
+    config = CONFIG.replace("  odd: {plugin: odd.py}\n", "").replace("[otlp, odd]", "[otlp]")
+    config = config.replace("{batch: {timeout: 1h}}", "{odd: {plugin: odd.py}}").replace("[batch]", "[odd]")
+    collector = start(config, backend=backend.port)
+
+    with pytest.raises(grpc.RpcError):
+        send(collector, items=1, timeout=0.5)
+    collector.wait_for(lambda: "held up for 5 s already" in collector.log)
+    for _ in range(3):
+        collector.signal(signal.SIGTERM)
+        threading.Event().wait(0.1)  # the system joins signals that are not yet delivered
+
+    assert -signal.SIGTERM == collector.wait()
+    assert "in odd.py:6 (odd), " in collector.log
