@@ -34,3 +34,8 @@ Duration = Annotated[
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}], "examples": DURATION_EXAMPLES}),
 ]
 """Seconds; written as the Collector does (`200ms`, `1m30s`) or as a number of seconds."""
+
+
+def or_defaults(value: Any) -> Any:
+    """For a `BeforeValidator`: a key without a value means the defaults of its model."""
+    return {} if value is None else value

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from collector.api import ComponentConfig
-from collector.config_types import Duration
+from collector.config_types import Duration, or_defaults
 
 
 class Sizer(enum.StrEnum):
@@ -59,11 +59,6 @@ class BatchingConfig(ComponentConfig):
         return self
 
 
-def _or_defaults(value: Any) -> Any:
-    """A key without a value means the defaults."""
-    return {} if value is None else value
-
-
 def _or_disabled(value: Any) -> Any:
     return {"enabled": False} if value is None else value
 
@@ -79,7 +74,7 @@ class QueueConfig(ComponentConfig):
     wait_for_result: bool = Field(
         default=False, description="Whether a sender gets its answer only when the backend has given its own."
     )
-    batch: Annotated[BatchingConfig | None, BeforeValidator(_or_defaults)] = Field(
+    batch: Annotated[BatchingConfig | None, BeforeValidator(or_defaults)] = Field(
         default=None, description="How batches are joined and split before they are sent; absent leaves them alone."
     )
 
@@ -88,7 +83,7 @@ class QueueConfig(ComponentConfig):
     def _batches_are_measured_like_the_queue(cls, value: Any) -> Any:
         if not isinstance(value, dict) or "batch" not in value or value.get("sizer") not in {"items", "bytes"}:
             return value
-        batch = _or_defaults(value["batch"])
+        batch = or_defaults(value["batch"])
         return {**value, "batch": {"sizer": value["sizer"], **batch}} if isinstance(batch, dict) else value
 
     @model_validator(mode="after")
@@ -123,7 +118,7 @@ class DeliveryConfig(ComponentConfig):
     sending_queue: Annotated[QueueConfig, BeforeValidator(_or_disabled)] = Field(
         default=QueueConfig(), description="The queue before the exporter; null for none."
     )
-    retry_on_failure: Annotated[RetryConfig, BeforeValidator(_or_defaults)] = Field(
+    retry_on_failure: Annotated[RetryConfig, BeforeValidator(or_defaults)] = Field(
         default=RetryConfig(), description="When a failed batch is sent again."
     )
     timeout: Duration = Field(default=5.0, description="How long one attempt may take; 0 for no limit.")

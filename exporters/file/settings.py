@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from collector.api import ComponentConfig
-from collector.config_types import Duration
+from collector.config_types import Duration, or_defaults
 
 
 class Format(enum.StrEnum):
@@ -31,11 +31,6 @@ class RotationConfig(ComponentConfig):
     localtime: bool = Field(default=False, description="Whether former files are named after local time, not UTC.")
 
 
-def _or_defaults(value: Any) -> Any:
-    """A key without a value means the defaults."""
-    return {} if value is None else value
-
-
 def _of_a_file(path: Path) -> Path:
     if not path.name or "\0" in str(path):
         raise ValueError("must be the path of a file")
@@ -54,7 +49,7 @@ class FileConfig(ComponentConfig):
         default=Compression.NONE,
         description="Whether each batch is compressed (zstd), after its length in four bytes, or not (none).",
     )
-    rotation: Annotated[RotationConfig | None, BeforeValidator(_or_defaults)] = Field(
+    rotation: Annotated[RotationConfig | None, BeforeValidator(or_defaults)] = Field(
         default=None, description="When a new file is begun and former ones are deleted; absent for one file only."
     )
     append: bool = Field(
