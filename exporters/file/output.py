@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -111,7 +112,7 @@ class OutputFile:
     def _opened(self) -> int:
         fd = open_to_append(self._config.path)  # what a collector writes may be personal
         try:
-            _lock(fd)
+            _lock(fd, self._config.path)
         except BaseException:
             os.close(fd)
             raise
@@ -211,14 +212,14 @@ def _whole_records(fd: int, size: int) -> int:
     return end
 
 
-def _lock(fd: int) -> None:
+def _lock(fd: int, path: Path) -> None:
     """Keep a second writer out: two would rotate each other's file away."""
     if fcntl is None or not stat.S_ISREG(os.fstat(fd).st_mode):
         return
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise BlockingIOError("some other exporter or process writes to it") from None
+        raise BlockingIOError(errno.EWOULDBLOCK, "some other exporter or process writes to it", str(path)) from None
     except OSError as error:  # some file systems have no locks
         logger.debug("cannot be locked: %s", error)
 
