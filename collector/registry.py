@@ -11,6 +11,7 @@ import difflib
 import enum
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 from collections import defaultdict
 from collections.abc import Mapping
@@ -205,6 +206,8 @@ def _checked(component: object, kind: Kind, where: str) -> Any:
         raise ConfigError(f"{where}: its config {name} has to be a ComponentConfig, which refuses unknown keys")
     if isinstance(build, type) and method and not callable(getattr(build, method, None)):
         raise ConfigError(f"{where}: {build.__name__} has no method {method}()")
+    if method == "process" and inspect.iscoroutinefunction(getattr(build, method, None)):
+        raise ConfigError(f"{where}: process() has to return its batch at once: it cannot be async")
     return factory
 
 

@@ -228,6 +228,7 @@ factory = ProcessorFactory(config=MaskConfig, build=lambda *_: None)
     ("text", "complaint"),
     [
         (WITHOUT_METHOD, "Mask has no method process()"),
+        (WITHOUT_METHOD.replace("def proces(", "async def process("), "process() has to return its batch at once"),
         (TAKES_ANYTHING, "its config MaskConfig has to be a ComponentConfig, which refuses unknown keys"),
         (TAKES_ANYTHING.replace("config=MaskConfig", "config={}"), "its config {} has to be a ComponentConfig"),
     ],
