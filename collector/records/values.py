@@ -54,6 +54,19 @@ def write_value(value: Any, into: Any, room: int) -> None:
         TypeError: OTLP has no such value.
         ValueError: an integer of more than 64 bits, or lists and dicts that are nested too deeply.
     """
+    try:
+        _write(value, into, room)
+    except _TooDeepError:  # whose traceback would be as deep
+        raise ValueError(
+            "lists and dicts are nested too deeply, or contain themselves: no parser would take them"
+        ) from None
+
+
+class _TooDeepError(Exception):
+    pass
+
+
+def _write(value: Any, into: Any, room: int) -> None:
     _refuse_more_than(room)
     for type_, field in _SCALARS.items():
         if isinstance(value, type_):
@@ -97,7 +110,7 @@ def _write_list(value: list[Any] | tuple[Any, ...], into: Any, room: int) -> Non
     into.array_value.SetInParent()
     del into.array_value.values[:]
     for item in value:
-        write_value(item, into.array_value.values.add(), room - 1)
+        _write(item, into.array_value.values.add(), room - 1)
 
 
 def _write_dict(value: Mapping[Any, Any], into: Any, room: int) -> None:
@@ -110,12 +123,12 @@ def _write_dict(value: Mapping[Any, Any], into: Any, room: int) -> None:
         _refuse_more_than(room - 1)
         pair = into.kvlist_value.values.add(key=key)
         if item is not None or room >= 2:  # one without a value reads the same, and takes less room
-            write_value(item, pair.value, room - 2)
+            _write(item, pair.value, room - 2)
 
 
 def _refuse_more_than(room: int) -> None:
     if room < 0:
-        raise ValueError("lists and dicts are nested too deeply, or contain themselves: no parser would take them")
+        raise _TooDeepError
 
 
 def _read_pair(pair: bytes) -> tuple[str, Any]:
