@@ -256,19 +256,27 @@ class _Channel:
         call = self._call_in_thread if is_large else self._call_here
         try:
             return await call(method, request, metadata)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise RetryableError("the call was ended with its channel") from error
         except grpc.FutureCancelledError as error:
-            raise RetryableError("the call was cancelled") from error
+            raise RetryableError("the call was ended with its channel") from error
         except grpc.RpcError as error:
             status: Any = error
             raise error_from_grpc(status.code().value[0], status.details() or "", status.trailing_metadata()) from error
 
     async def close(self) -> None:
-        await self._here.close()
-        if self._in_thread:
-            self._in_thread.close()
+        """End every call; closing again does nothing."""
         # grpc closes the socket when nobody has the channel any more
+        here, in_thread = self._here, self._in_thread
         self._here = self._in_thread = None
         self._methods.clear()
+        if here:
+            await here.close()
+        if in_thread:
+            in_thread.close()
 
     async def _call_here(self, method: str, request: bytes, metadata: Metadata) -> bytes:
         call = self._methods.get(method)

@@ -152,6 +152,24 @@ async def test_leaving_the_block_closes_the_connection():
     assert 1 == server.closed
 
 
+@pytest.mark.parametrize("size", [{}, LARGE], ids=["small", "large"])
+async def test_leaving_the_block_ends_a_call_that_is_under_way(size):
+    """
+    As a refusal that may be tried again, which is what is said of data that nobody has acknowledged.
+    """
+    backend = GrpcBackend([GrpcBackend.silence])
+
+    async with backend.running():
+        exporting = plain(backend.port)
+        async with exporting.lifespan():
+            attempt = asyncio.create_task(exporting.export(make_batch(**size)))
+            await backend.asked.wait()
+        async with asyncio.timeout(5):
+            await asyncio.wait([attempt])
+
+    assert isinstance(attempt.exception(), RetryableError)
+
+
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"
 
 
