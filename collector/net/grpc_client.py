@@ -257,8 +257,7 @@ class _Channel:
         try:
             return await call(method, request, metadata)
         except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if _somebody_cancelled_this():
                 raise
             raise RetryableError("the call was ended with its channel") from error
         except grpc.FutureCancelledError as error:
@@ -308,6 +307,15 @@ class _Channel:
             raise
         answer: bytes = call.result()
         return answer
+
+
+def _somebody_cancelled_this() -> bool:
+    """Whether the task was cancelled, and not what it waits for.
+
+    A function of its own: a task in a variable would be in a cycle with its exception, which keeps the channel open.
+    """
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _cancel_what_was_started(starting: asyncio.Future[Any]) -> None:
