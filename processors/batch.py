@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
+from google.protobuf.message import DecodeError
 from pydantic import Field, model_validator
 
 from collector.api import BufferingProcessorFactory, ComponentConfig, Consumer, Settings
@@ -74,6 +75,7 @@ class BatchProcessor:
         self._ready: asyncio.Queue[Batch] = asyncio.Queue()
         self._ready_items = 0
         self._tasks: asyncio.TaskGroup | None = None
+        self._is_closed = False
 
     def admits(self, items: int, size: int) -> RetryableError | None:
         """Two full batches may wait for what comes next; then senders have to."""
@@ -85,6 +87,9 @@ class BatchProcessor:
 
     async def consume(self, batch: Batch) -> None:
         items = len(batch)
+        if self._is_closed:
+            self._settings.telemetry.dropped(batch.signal, DropReason.SHUTDOWN_DEADLINE, items)
+            return
         self._settings.telemetry.held(batch.signal, items)
         if not batch.shape.joinable:
             self._send(batch)
@@ -102,6 +107,7 @@ class BatchProcessor:
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
+        self._is_closed = False
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 sender = self._tasks.create_task(self._pass_on())
@@ -111,6 +117,7 @@ class BatchProcessor:
                         self._flush(shard)
                     await self._ready.join()
                 finally:
+                    self._is_closed = True
                     sender.cancel()
                     for shard in self._shards.values():
                         if shard.timer:
@@ -139,7 +146,11 @@ class BatchProcessor:
             self._send(Batch.join(parts))
 
     def _send(self, batch: Batch) -> None:
-        for piece in batch.split(self._config.send_batch_max_size or max(len(batch), 1)):
+        try:
+            pieces = list(batch.split(self._config.send_batch_max_size or max(len(batch), 1)))
+        except DecodeError:  # a component before this one made bytes that are not OTLP: who reads them has the answer
+            pieces = [batch]
+        for piece in pieces:
             self._ready_items += len(piece)
             self._ready.put_nowait(piece)
 

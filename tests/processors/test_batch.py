@@ -177,3 +177,27 @@ async def test_senders_have_to_wait_when_what_comes_next_is_behind():
 def test_settings_that_contradict_each_other_are_refused(config):
     with pytest.raises(ValidationError):
         BatchConfig(**config)
+
+
+async def test_bytes_that_are_not_otlp_are_neither_held_for_ever_nor_do_they_take_others_with_them():
+    """
+    A component before this one may break its bytes and say how many items they are.
+    """
+    sink = Sink()
+    batch, telemetry = processor(sink, send_batch_size=5, send_batch_max_size=5)
+
+    async with batch.lifespan():
+        await batch.consume(make_batch(items=3))
+        await batch.consume(make_batch(items=3).replace(b"\xff\xff\xff", 3))
+
+    assert (6, 0) == (sum(len(b) for b in sink.batches), telemetry.total(HELD))
+
+
+async def test_what_comes_after_the_end_is_counted_once():
+    batch, telemetry = processor(Sink())
+    async with batch.lifespan():
+        pass
+
+    await batch.consume(make_batch(items=3))
+
+    assert (3, 0) == (telemetry.total(DROPPED, reason="shutdown_deadline"), telemetry.total(HELD))
