@@ -112,7 +112,7 @@ class ProcessorNode:
         self._incoming.value += incoming
         try:
             with a_bug_costs_one_batch(self._settings, WITHOUT_WAITING):
-                result = self._processor.process(batch)
+                result = self._process(batch)
                 outgoing = 0 if result is None else _checked(result, signal)
         except ConsumeError as error:
             reason = error.reason if isinstance(error, PermanentError) else DropReason.PLUGIN_ERROR
@@ -125,6 +125,13 @@ class ProcessorNode:
             self._accounts.created(signal, outgoing - incoming)
         if result is not None and outgoing:
             await self._next.consume(result)
+
+    def _process(self, batch: Batch) -> Batch | None:
+        try:
+            return self._processor.process(batch)
+        except ConsumeError as refusal:
+            self._settings.logger.error("%s: a batch is dropped: %s", self._settings.id, refusal)
+            raise
 
 
 def _checked(result: object, signal: Signal) -> int:

@@ -125,6 +125,26 @@ async def test_a_bug_in_a_processor_costs_its_batch_and_nothing_else(process):
     assert (0, 3) == (sink.items, telemetry.total(DROPPED, component="p", reason="plugin_error"))
 
 
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [
+        (PermanentError("too odd"), "rejected_permanent"),
+        (PermanentError("too odd", reason=DropReason.LIMIT_ITEM), "limit_item"),
+        (RetryableError("too odd"), "plugin_error"),
+    ],
+)
+async def test_what_a_processor_refuses_is_dropped_under_its_reason_and_logged(refusal, reason, caplog):
+    telemetry, sink = Telemetry(), Sink()
+
+    def refuse(batch):
+        raise refusal
+
+    await processor(refuse, sink, telemetry).consume(make_batch(items=3))
+
+    assert (0, 3) == (sink.items, telemetry.total(DROPPED, component="p", reason=reason))
+    assert ["p: a batch is dropped: too odd"] == caplog.messages
+
+
 @pytest.mark.parametrize("bug", [ZeroDivisionError(), SystemExit(0)])
 async def test_a_bug_in_a_processor_that_holds_data_costs_its_batch_and_nothing_else(bug):
     telemetry = Telemetry()
