@@ -83,7 +83,8 @@ class Delivery:
         try:
             async with asyncio.timeout(self._timeout):
                 with a_bug_costs_one_batch(self._settings):
-                    rejected = await self._exporter.export(batch) or 0
+                    # an exporter owns what it is given, and the next attempt is of the same data
+                    rejected = await self._exporter.export(batch.copy()) or 0
                     return max(min(int(rejected), len(batch)), 0)
         except TimeoutError:
             raise RetryableError(f"no answer within {self._timeout} s") from None

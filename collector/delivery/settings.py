@@ -65,7 +65,7 @@ def _or_disabled(value: Any) -> Any:
 
 class QueueConfig(ComponentConfig):
     enabled: bool = Field(default=True, description="Whether batches wait in a queue and are sent in the background.")
-    num_consumers: int = Field(default=10, ge=1, description="How many batches are sent at the same time.")
+    num_consumers: int = Field(default=10, ge=1, le=1000, description="How many batches are sent at the same time.")
     queue_size: int = Field(default=1000, ge=1, description="How much the queue takes, in units of `sizer`.")
     sizer: Sizer = Field(default=Sizer.REQUESTS, description="What `queue_size` counts: requests, items or bytes.")
     block_on_overflow: bool = Field(

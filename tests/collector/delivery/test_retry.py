@@ -46,6 +46,28 @@ async def test_sends_again_what_may_be_accepted_later():
     assert 3 == backend.attempts
 
 
+async def test_each_attempt_is_of_the_same_data():
+    class Rewriting:
+        """
+        Leaves everything out of what it is given, and fails at first.
+        """
+
+        def __init__(self):
+            self.given = []
+
+        async def export(self, batch):
+            self.given.append(len(batch))
+            batch.keep(lambda record: False)
+            if len(self.given) == 1:
+                raise RetryableError("busy")
+
+    backend = Rewriting()
+
+    await delivery(backend).deliver(make_batch(items=3))
+
+    assert [3, 3] == backend.given
+
+
 async def test_never_sends_again_what_was_refused_for_good():
     backend, telemetry = FakeBackend([PermanentError("no")]), Telemetry()
 
