@@ -98,7 +98,7 @@ class TcpServer:
         """Put when a connection is opened, done when it is closed."""
         self.closed = 0
         self.port = 0
-        self._serving = set()
+        self._unserved = set()
 
     @asynccontextmanager
     async def running(self, context=None):
@@ -111,17 +111,31 @@ class TcpServer:
             finally:
                 accepting.cancel()
                 await asyncio.wait([accepting])
+                for connection in self._unserved:
+                    connection.close()
 
     async def _accept(self, listener, context):
+        """
+        Accepts in a callback: `sock_accept` loses the connection that comes while it is cancelled.
+        """
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
-            while True:
-                connection, _ = await loop.sock_accept(listener)
+
+            def accept():
+                connection, _ = listener.accept()
+                connection.setblocking(False)
+                self._unserved.add(connection)
                 tasks.create_task(self._serve(connection, context))
-                await asyncio.sleep(0)  # a task that is cancelled before it starts could not close its connection
+
+            loop.add_reader(listener, accept)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                loop.remove_reader(listener)
 
     async def _serve(self, connection, context):
         loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+        self._unserved.discard(connection)
         self.connections.put_nowait(connection)
         protocol, writer = asyncio.StreamReaderProtocol(reader), None
         try:
