@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict
 from collector.batch import ALL_SIGNALS, RECORD_SIGNALS, Batch, Signal
 from collector.config_types import Duration
 from collector.errors import DropReason, PermanentError, RefusalReason, RetryableError, UnauthenticatedError
+from collector.parcels import Outcome, Parcel, Prepared
 from collector.records.functions import log_processor, metric_processor, span_processor
 from collector.records.mapping import map_records
 from collector.records.metrics import Exemplar, Metric, Point
@@ -59,8 +60,12 @@ __all__ = [
     "Link",
     "LogRecord",
     "Metric",
+    "Outcome",
+    "Parcel",
     "PermanentError",
     "Point",
+    "Prepared",
+    "PreparingExporter",
     "Processor",
     "ProcessorFactory",
     "ReceiverFactory",
@@ -138,6 +143,28 @@ class Exporter(Protocol):
 
         Returns when the backend has acknowledged it: how many of its items the backend rejected for good (partial
         success), None for none.  May be called concurrently, and again with the same batch after it raised.
+
+        Raises as `Consumer.consume`; any other exception is a bug and is not retried.
+        """
+
+
+@runtime_checkable
+class PreparingExporter(Protocol):
+    """An exporter that translates: each batch once, into parcels that are sent and retried on their own."""
+
+    async def prepare(self, batch: Batch) -> Prepared:
+        """Translate `batch`, which is the exporter's from now on.
+
+        Called for one batch at a time, in the order in which the batches came, so that state may be kept.
+
+        Raises:
+            PermanentError: nothing of it can be translated.
+        """
+
+    async def send(self, parcel: Parcel) -> Outcome | None:
+        """Send `parcel` once; None means that the backend has all of it.
+
+        May be called concurrently for parcels of different lanes, and again with the same parcel after it raised.
 
         Raises as `Consumer.consume`; any other exception is a bug and is not retried.
         """
@@ -336,7 +363,7 @@ class ExporterFactory(Generic[C]):
     """The engine adds `sending_queue`, `retry_on_failure` and `timeout` to `config`, and what they do."""
 
     config: type[C]
-    build: Callable[[C, Settings], Exporter]
+    build: Callable[[C, Settings], Exporter | PreparingExporter]
     signals: frozenset[Signal] = ALL_SIGNALS
     aliases: tuple[str, ...] = ()
     queue_by_default: bool = True

@@ -31,6 +31,12 @@ class DropReason(enum.StrEnum):
     """One item was larger than anything downstream can carry."""
     SHUTDOWN_DEADLINE = "shutdown_deadline"
     """Still held when the drain timeout ended."""
+    DEAD_LETTER = "dead_letter"
+    """The backend rejected them for good; they were put where rejected ones go, with the reason."""
+    UNSUPPORTED = "unsupported"
+    """The backend's format cannot hold them."""
+    OUT_OF_ORDER = "out_of_order"
+    """The backend already has something newer, or something else of the same time."""
     SENDER_GONE = "sender_gone"
     """Their sender, who had to wait for the backend or for room in its queue, hung up before."""
 
