@@ -19,9 +19,9 @@ from collector.api import (
 )
 from collector.batch import Signal
 from collector.config import CollectorConfig, pipeline_signal
+from collector.delivery.delivery import Delivery
 from collector.delivery.drain import Drain
 from collector.delivery.queue import DirectDelivery, SendingQueue
-from collector.delivery.retry import Delivery
 from collector.errors import ConfigError
 from collector.nodes import (
     BUGS,

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from collector.api import Settings
 from collector.batch import Batch, Signal
 from collector.delivery.batching import Batching, Entry
-from collector.delivery.retry import Delivery
+from collector.delivery.delivery import Delivery
 from collector.delivery.settings import QueueConfig
 from collector.errors import ConsumeError, DropReason, RefusalReason, RetryableError
 from collector.nodes import Room
@@ -148,20 +148,18 @@ class SendingQueue:
             await self._deliver_one(*await self._waiting.get())
 
     async def _deliver_one(self, batch: Batch, shipment: _Shipment) -> None:
-        signal, items = batch.signal, len(batch)
         answer: ConsumeError | None = None
         try:
             await self._delivery.deliver(batch)
         except ConsumeError as error:
             answer = error
         except asyncio.CancelledError:
-            answer = self._drop(signal, items)
+            answer = _stopping(self._settings)
             raise
         finally:
-            self._finish(signal, items, shipment, answer)
+            self._finish(shipment, answer)
 
-    def _finish(self, signal: Signal, items: int, shipment: _Shipment, answer: ConsumeError | None) -> None:
-        self._accounts.held(signal, -items)
+    def _finish(self, shipment: _Shipment, answer: ConsumeError | None) -> None:
         if shipment.finish_one(answer):
             self._used -= shipment.amount
             self._room.announce()
@@ -174,7 +172,8 @@ class SendingQueue:
         while not self._waiting.empty():
             batch, shipment = self._waiting.get_nowait()
             signal, items = batch.signal, len(batch)
-            self._finish(signal, items, shipment, self._drop(signal, items))
+            self._accounts.held(signal, -items)
+            self._finish(shipment, self._drop(signal, items))
 
     def _drop(self, signal: Signal, items: int) -> RetryableError:
         self._accounts.dropped(signal, DropReason.SHUTDOWN_DEADLINE, items)
@@ -192,15 +191,8 @@ class DirectDelivery:
         return None
 
     async def consume(self, batch: Batch) -> None:
-        signal, items = batch.signal, len(batch)
-        self._accounts.held(signal, items)
-        try:
-            await self._delivery.deliver(batch)
-        except asyncio.CancelledError:
-            self._accounts.dropped(signal, _why_cancelled(self._delivery), items)
-            raise
-        finally:
-            self._accounts.held(signal, -items)
+        self._accounts.held(batch.signal, len(batch))
+        await self._delivery.deliver(batch, lambda: _why_cancelled(self._delivery))
 
 
 def _why_cancelled(delivery: Delivery) -> DropReason:

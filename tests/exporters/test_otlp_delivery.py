@@ -12,7 +12,8 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from collector.batch import Signal
-from collector.delivery.retry import LONGEST_PAUSE, Delivery
+from collector.delivery.delivery import Delivery
+from collector.delivery.retry import LONGEST_PAUSE
 from collector.delivery.settings import DeliveryConfig
 from collector.errors import PermanentError
 from collector.net.otlp_status import DETAILS

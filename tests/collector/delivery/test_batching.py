@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from collector.batch import Batch, Signal
 from collector.delivery.batching import split
+from collector.delivery.delivery import Delivery
 from collector.delivery.queue import SendingQueue
-from collector.delivery.retry import Delivery
 from collector.delivery.settings import DeliveryConfig, QueueConfig, Sizer
 from collector.errors import PermanentError
 from collector.nodes import Room

@@ -8,9 +8,9 @@ from contextlib import suppress
 import pytest
 
 from collector.batch import Signal
+from collector.delivery.delivery import Delivery
 from collector.delivery.drain import Drain
 from collector.delivery.queue import DirectDelivery, SendingQueue
-from collector.delivery.retry import Delivery
 from collector.delivery.settings import DeliveryConfig
 from collector.errors import ConsumeError, PermanentError, RetryableError
 from collector.nodes import ReceiverNode, Room

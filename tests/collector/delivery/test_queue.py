@@ -3,8 +3,8 @@ import asyncio
 import pytest
 
 from collector.batch import Signal
+from collector.delivery.delivery import Delivery
 from collector.delivery.queue import DirectDelivery, SendingQueue
-from collector.delivery.retry import Delivery
 from collector.delivery.settings import DeliveryConfig, QueueConfig
 from collector.errors import PermanentError, RefusalReason, RetryableError
 from collector.nodes import Room

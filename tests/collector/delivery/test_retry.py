@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.batch import Signal
-from collector.delivery.retry import LONGEST_PAUSE, Delivery, backoff
+from collector.delivery.delivery import Delivery
+from collector.delivery.retry import LONGEST_PAUSE, backoff
 from collector.delivery.settings import DeliveryConfig, RetryConfig
 from collector.errors import LONGEST_RETRY_AFTER, PermanentError, RetryableError
 from collector.telemetry import DROPPED, SENT, Telemetry

@@ -1,0 +1,171 @@
+"""Brings one batch to a backend, as it is or translated, and counts what became of each item."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from collector.api import Exporter, Outcome, Parcel, Prepared, PreparingExporter, Settings
+from collector.batch import Batch, Signal
+from collector.delivery.drain import Drain
+from collector.delivery.lanes import Lanes, Turn
+from collector.delivery.retry import Attempts
+from collector.delivery.settings import DeliveryConfig
+from collector.delivery.settlement import Ledger, Settlement
+from collector.errors import ConsumeError, DropReason, RetryableError
+from collector.nodes import a_bug_costs_one_batch
+from collector.telemetry import Accounts
+
+WhyCancelled = Callable[[], DropReason]
+"""Asked when a delivery is cancelled: the deadline for draining, or a sender that hung up."""
+
+
+class Delivery:
+    """Sends batches of one exporter until they are acknowledged, refused for good, or too old."""
+
+    def __init__(
+        self,
+        exporter: Exporter | PreparingExporter,
+        config: DeliveryConfig,
+        settings: Settings,
+        accounts: Accounts,
+        drain: Drain | None = None,
+    ) -> None:
+        self.drain = drain or Drain()
+        self._ledger = Ledger(settings, accounts)
+        attempts = Attempts(config, self._ledger, self.drain)
+        if isinstance(exporter, PreparingExporter):
+            self._way: _AsItIs | _Translated = _Translated(exporter, attempts, settings)
+        else:
+            self._way = _AsItIs(exporter, attempts)
+
+    async def deliver(self, batch: Batch, why_cancelled: WhyCancelled = lambda: DropReason.SHUTDOWN_DEADLINE) -> None:
+        """Return when the backend has answered for good.
+
+        The caller has booked the items as held; each of them is counted as sent or dropped, and no longer held, before
+        this returns, raises or is cancelled.
+
+        Raises:
+            PermanentError, RetryableError: some or all were dropped; the answer to one of them.
+        """
+        settlement = Settlement(self._ledger, batch)
+        try:
+            await self._way.bring(batch, settlement)
+        except ConsumeError as error:
+            settlement.failed(error, settlement.left)
+            raise
+        except asyncio.CancelledError:
+            settlement.cancelled(why_cancelled())
+            raise
+        settlement.sent(settlement.left)
+
+
+class _AsItIs:
+    def __init__(self, exporter: Exporter, attempts: Attempts) -> None:
+        self._exporter = exporter
+        self._attempts = attempts
+
+    async def bring(self, batch: Batch, settlement: Settlement) -> None:
+        async def attempt() -> int:
+            # an exporter owns what it is given, and the next attempt is of the same data
+            return int(await self._exporter.export(batch.copy()) or 0)
+
+        rejected = await self._attempts.until_answered(batch.signal, attempt)
+        settlement.rejected({DropReason.PARTIAL_SUCCESS: rejected})
+
+
+class _Translated:
+    """Translates batches one after the other, and sends what becomes of them side by side, lane by lane."""
+
+    def __init__(self, exporter: PreparingExporter, attempts: Attempts, settings: Settings) -> None:
+        self._exporter = exporter
+        self._attempts = attempts
+        self._settings = settings
+        self._desk = asyncio.Lock()
+        self._lanes = Lanes()
+
+    async def bring(self, batch: Batch, settlement: Settlement) -> None:
+        signal = batch.signal
+        async with self._desk:
+            prepared = await self._prepare(batch)
+            lines = [(self._line_up(lane, parcels), parcels) for lane, parcels in _by_lane(prepared.parcels)]
+        settlement.rejected(prepared.dropped, "they cannot be written in the backend's format")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                sending = [tasks.create_task(self._send_line(signal, *line, settlement)) for line in lines]
+        finally:
+            for turn, _ in lines:
+                turn.give_way()  # a task that is cancelled before it starts never does
+        settlement.sent(settlement.left)
+        for task in sending:
+            if error := task.result():
+                raise error
+
+    async def _prepare(self, batch: Batch) -> Prepared:
+        with a_bug_costs_one_batch(self._settings):
+            prepared = await self._exporter.prepare(batch)
+            if not isinstance(prepared, Prepared):
+                raise TypeError(f"prepare() returned {type(prepared).__name__}, not Prepared")
+            return prepared
+
+    def _line_up(self, lane: int | None, parcels: list[Parcel]) -> Turn:
+        return Turn(None) if lane is None else self._lanes.line_up(lane)
+
+    async def _send_line(
+        self, signal: Signal, turn: Turn, parcels: list[Parcel], settlement: Settlement
+    ) -> ConsumeError | None:
+        """Send parcels one after another; return the error of the first that failed."""
+        first: ConsumeError | None = None
+        async with turn:
+            for parcel in parcels:
+                error = await self._send(signal, parcel, settlement)
+                first = first or error
+        return first
+
+    async def _send(self, signal: Signal, parcel: Parcel, settlement: Settlement) -> ConsumeError | None:
+        sending = _Sending(self._exporter, parcel, settlement)
+        try:
+            await self._attempts.until_answered(signal, sending.attempt)
+        except ConsumeError as error:
+            settlement.failed(error, sending.left)
+            return error
+        settlement.sent(sending.left)
+        return None
+
+
+class _Sending:
+    """One parcel, or what is left of it after some attempts."""
+
+    def __init__(self, exporter: PreparingExporter, parcel: Parcel, settlement: Settlement) -> None:
+        self._exporter = exporter
+        self._parcel = parcel
+        self._settlement = settlement
+        self.left = parcel.items
+
+    async def attempt(self) -> None:
+        outcome = await self._exporter.send(self._parcel)
+        if outcome is None:
+            return
+        if not isinstance(outcome, Outcome):
+            raise TypeError(f"send() returned {type(outcome).__name__}, not Outcome or None")
+        self._settle(outcome)
+        if outcome.rest is not None:
+            self._parcel = outcome.rest
+            raise RetryableError(outcome.message or "not all of it was taken", retry_after=outcome.retry_after)
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._settlement.rejected(outcome.dropped, outcome.message)
+        self.left = max(self.left - sum(outcome.dropped.values()), 0)
+        if outcome.rest is not None:
+            self._settlement.sent(self.left - outcome.rest.items)
+            self.left = min(outcome.rest.items, self.left)
+
+
+def _by_lane(parcels: Iterable[Parcel]) -> Iterable[tuple[int | None, list[Parcel]]]:
+    """Group parcels that have to be sent one after another; each of the others is alone."""
+    alone = [parcel for parcel in parcels if parcel.lane is None]
+    lanes: dict[int, list[Parcel]] = {}
+    for parcel in parcels:
+        if parcel.lane is not None:
+            lanes.setdefault(parcel.lane, []).append(parcel)
+    return [*((None, [parcel]) for parcel in alone), *lanes.items()]
