@@ -1,0 +1,195 @@
+"""What a batch of metrics becomes before it is written in either version of the protocol.
+
+A *stream* is everything that must travel in one request and in order: all series that one data point, or several of
+the same metric and attributes, became.  It is the unit of sharding, of cutting requests and of counting.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple, TypeAlias
+
+from collector.errors import DropReason
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
+STALE = bytes.fromhex("020000000000f07f")
+"""StaleNaN, 0x7ff0000000000002, as it stands on the wire.  A signalling NaN: any arithmetic would make it another."""
+NAME, BOUND, QUANTILE = "__name__", "le", "quantile"
+_PARTS = frozenset({NAME, BOUND, QUANTILE})
+_SUFFIXES = re.compile(r"(?:_bucket|_sum|_count)+$")
+_float = struct.Struct("<d").pack
+
+
+def raw(value: float) -> bytes:
+    """Return a number as the eight bytes that stand on the wire; a NaN keeps its bits."""
+    return _float(value)
+
+
+class LabelSet:
+    """The labels of one series: sorted by name (code points, as Go sorts bytes), unique, none of them empty.
+
+    Made once and remembered, so that what is derived from it is computed once.
+    """
+
+    __slots__ = ("__dict__", "identity", "key", "pairs")
+
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        self.pairs: Pairs = tuple(sorted((name, value) for name, value in labels.items() if name and value))
+        self.key = b"".join(
+            b"\x0a" + varint(len(label)) + label for label in (_label(name, value) for name, value in self.pairs)
+        )
+        """The labels as protocol 1.0 writes them; equal for equal labels and for no others."""
+        self.identity = _identity(self.pairs)
+        """A number of 64 bits, the same in every process.  Equal for all series that one data point becomes, and for
+        those of another metric that happen to have the same names: what decides on the shard."""
+
+    @cached_property
+    def name(self) -> str:
+        """The metric's name, with `_bucket` or the like."""
+        return dict(self.pairs).get(NAME, "")
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """Names and values in turn."""
+        return tuple(text for pair in self.pairs for text in pair)
+
+    @cached_property
+    def head(self) -> bytes:
+        """A series of protocol 1.0 with one sample, up to its value, if what follows has `SAMPLE` bytes."""
+        length = len(self.key) + SAMPLE + 3
+        return b"\x0a" + varint(length) + self.key + bytes((0x12, SAMPLE + 1)) + b"\x09"
+
+    def __repr__(self) -> str:
+        return f"LabelSet({dict(self.pairs)!r})"
+
+
+SAMPLE = 15
+"""Bytes of value, tag and timestamp of a sample between 1971 and 2109, whose timestamp has six bytes."""
+
+
+def _label(name: str, value: str) -> bytes:
+    raw_name, raw_value = name.encode(), value.encode()
+    return b"\x0a" + varint(len(raw_name)) + raw_name + b"\x12" + varint(len(raw_value)) + raw_value
+
+
+def _identity(pairs: Pairs) -> int:
+    rest = [f"{len(name)}:{name}{len(value)}:{value}" for name, value in pairs if name not in _PARTS]
+    name = next((value for name, value in pairs if name == NAME), "")
+    text = "".join([_SUFFIXES.sub("", name), "\0", *rest])
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def varint(number: int) -> bytes:
+    """Return an integer as protobuf writes it; a negative one has ten bytes."""
+    number &= 0xFFFF_FFFF_FFFF_FFFF
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+class Sample(NamedTuple):
+    value: bytes
+    """Eight bytes, as on the wire: nothing here computes with it, so that a stale marker stays one."""
+    start: int
+    """Milliseconds since the Unix epoch; 0 if not known."""
+
+
+class Exemplar(NamedTuple):
+    labels: Pairs
+    value: bytes
+    timestamp: int
+    """Milliseconds since the Unix epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class NativeHistogram:
+    body: bytes
+    """All fields that both versions of the protocol write alike, in their order: everything but `start`."""
+    start: int = 0
+    """Milliseconds since the Unix epoch; 0 if not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is known about a metric family."""
+
+    family: str
+    """The metric's name without `_bucket`, `_sum` or `_count`."""
+    type: int = 0
+    """Of the protocol's enumeration: 1 counter, 2 gauge, 3 histogram, 5 summary, 6 info, 7 stateset; 0 unknown."""
+    help: str = ""
+    unit: str = ""
+
+
+class Series:
+    """Samples or native histograms of one label set; both by timestamp in milliseconds, ascending."""
+
+    __slots__ = ("exemplars", "histograms", "labels", "metadata", "samples")
+
+    def __init__(self, labels: LabelSet, metadata: Metadata, samples: dict[int, Sample] | None = None) -> None:
+        self.labels = labels
+        self.metadata = metadata
+        self.samples: dict[int, Sample] = {} if samples is None else samples
+        self.histograms: dict[int, NativeHistogram] = NO_HISTOGRAMS
+        self.exemplars: Sequence[Exemplar] = ()
+
+
+NO_HISTOGRAMS: dict[int, NativeHistogram] = {}
+"""Shared by all series that have none; never written to."""
+
+
+class Stream:
+    """All series that must stay together: those of the same metric and attributes."""
+
+    __slots__ = ("identity", "items", "series")
+
+    def __init__(self, identity: int, series: dict[bytes, Series], items: int) -> None:
+        self.identity = identity
+        """As `LabelSet.identity`; take it modulo the number of shards."""
+        self.series = series
+        """By `LabelSet.key`, in the order in which they are written."""
+        self.items = items
+        """How many data points it stands for; 0 for target_info."""
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A batch as streams.  Every data point of it is an item of one stream or is in `dropped`."""
+
+    streams: Sequence[Stream]
+    dropped: Mapping[DropReason, int] = field(default_factory=dict)
+    """UNSUPPORTED: the protocol has nothing for it (no temporality, no name, a scale below -4, ...).  OUT_OF_ORDER:
+    another point of the batch has the same series and time, or a delta comes too late to be added."""
+    metadata: Sequence[Metadata] = ()
+    """Of each family once, where `send_metadata` is on: for protocol 1.0, which writes them beside the series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A part of the streams, written: not compressed."""
+
+    streams: Sequence[Stream]
+    body: bytes
+    items: int
+    samples: int
+    histograms: int
+    exemplars: int
+
+
+def count(streams: Iterable[Stream]) -> tuple[int, int, int]:
+    """Return how many samples, native histograms and exemplars there are: what 2.0's Written headers count."""
+    every = [series for stream in streams for series in stream.series.values()]
+    return (
+        sum(len(series.samples) for series in every),
+        sum(len(series.histograms) for series in every),
+        sum(len(series.exemplars) for series in every),
+    )
