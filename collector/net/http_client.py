@@ -11,6 +11,7 @@ import io
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -35,6 +36,7 @@ MOST_READ = 64 << 10
 """Bytes of an answer that are read; the connection is closed then, so that nobody can make us read more."""
 LARGE = 64 << 10
 """Bytes from which a body is compressed in a thread: 1.4 ms of gzip or more, which should not hold up the loop."""
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 _OURS = frozenset({"content-type", "content-encoding", "content-length", "transfer-encoding", "accept-encoding"})
 
@@ -89,16 +91,10 @@ class CompressionParams(ComponentConfig):
     )
 
 
-class HttpClientConfig(ComponentConfig):
-    """The keys of a component that sends over HTTP, with the Collector's names and defaults."""
+class HttpConnectionConfig(ComponentConfig):
+    """The keys of a component that sends over HTTP and says itself how bodies are compressed."""
 
     headers: Headers = Field(default={}, description="Headers that every request has; values are kept secret.")
-    compression: Compression = Field(
-        default=Compression.GZIP, description="How bodies are compressed: gzip, zstd, deflate or none."
-    )
-    compression_params: CompressionParams = Field(
-        default=CompressionParams(), description="How much work is put into that."
-    )
     tls: ClientTLS = Field(default=ClientTLS(), description="How connections to https:// are secured.")
     auth: AuthConfig | None = Field(default=None, description="The extension that gives requests their credentials.")
     proxy_url: Annotated[SecretStr, AfterValidator(_secret_url)] = Field(
@@ -108,6 +104,17 @@ class HttpClientConfig(ComponentConfig):
     max_conns_per_host: int = Field(default=0, ge=0, description="Connections to one address at a time; 0 for any.")
     idle_conn_timeout: Duration = Field(default=90.0, description="How long an idle connection is kept.")
     disable_keep_alives: bool = Field(default=False, description="Whether each request has a connection of its own.")
+
+
+class HttpClientConfig(HttpConnectionConfig):
+    """The keys of a component that sends over HTTP, with the Collector's names and defaults."""
+
+    compression: Compression = Field(
+        default=Compression.GZIP, description="How bodies are compressed: gzip, zstd, deflate or none."
+    )
+    compression_params: CompressionParams = Field(
+        default=CompressionParams(), description="How much work is put into that."
+    )
 
     @model_validator(mode="after")
     def _level_is_one(self) -> Self:
@@ -130,20 +137,23 @@ class HttpAnswer(NamedTuple):
 class HttpClient:
     """Sends one request at a time, or several; keeps connections between them."""
 
-    def __init__(self, config: HttpClientConfig, settings: Settings) -> None:
+    def __init__(self, config: HttpConnectionConfig, settings: Settings) -> None:
         """
         Raises:
             ConfigError: `auth` names no extension that has credentials.
         """
         self._config = config
+        self._compression, self._level = Compression.NONE, None
+        if isinstance(config, HttpClientConfig):
+            self._compression, self._level = config.compression, config.compression_params.level
         self._authenticator = client_authenticator(config.auth, settings, f"exporters::{settings.id}")
         self._clock = settings.clock
         self._contexts: Reloading[ssl.SSLContext] | None = None
         self._proxies: dict[str, str | None] = {}
         self._headers = {"user-agent": user_agent()}
         self._headers |= {name.lower(): value.get_secret_value() for name, value in config.headers.items()}
-        if config.compression is not Compression.NONE:
-            self._headers["content-encoding"] = config.compression
+        if self._compression is not Compression.NONE:
+            self._headers["content-encoding"] = self._compression
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
@@ -166,8 +176,12 @@ class HttpClient:
         ) as self._session:
             yield
 
-    async def post(self, url: str, body: bytes, content_type: str) -> HttpAnswer:
-        """Compress and send `body`; the answer may be a refusal.
+    async def post(
+        self, url: str, body: bytes, content_type: str, headers: Mapping[str, str] = NO_HEADERS
+    ) -> HttpAnswer:
+        """Compress and send `body`, with `headers` (lower-case names) beside those of the configuration.
+
+        The answer may be a refusal.
 
         Raises:
             RetryableError: there was no answer, or only a part of it.
@@ -181,7 +195,7 @@ class HttpClient:
             async with self._session.post(
                 url,
                 data=io.BytesIO(body),
-                headers={**self._headers, "content-type": content_type, **self._credentials()},
+                headers={**self._headers, **headers, "content-type": content_type, **self._credentials()},
                 allow_redirects=False,
                 proxy=self._proxy(url),
                 ssl=self._context(url),
@@ -195,10 +209,9 @@ class HttpClient:
         return self._authenticator.credentials() if self._authenticator else {}
 
     async def _compressed(self, body: bytes) -> bytes:
-        encoding, level = self._config.compression, self._config.compression_params.level
-        if len(body) < LARGE:
-            return compress(body, encoding, level)
-        return await asyncio.to_thread(compress, body, encoding, level)
+        if len(body) < LARGE or self._compression is Compression.NONE:
+            return compress(body, self._compression, self._level)
+        return await asyncio.to_thread(compress, body, self._compression, self._level)
 
     def _context(self, url: str) -> ssl.SSLContext | bool:
         if not url.startswith("https:"):
