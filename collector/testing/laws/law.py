@@ -28,8 +28,13 @@ _PROCESSORS: tuple[Rule, ...] = (
     processor_laws.fields_it_does_not_know_survive,
 )
 _NETWORKED: tuple[Rule, ...] = (
+    exporter_laws.a_translation_accounts_for_each_item_once,
     exporter_laws.a_backend_that_is_not_there_may_be_there_later,
     exporter_laws.an_attempt_that_is_cancelled_leaves_no_open_socket,
+)
+_LOCAL: tuple[Rule, ...] = (
+    exporter_laws.a_translation_accounts_for_each_item_once,
+    exporter_laws.an_exporter_takes_every_signal_it_names,
 )
 
 
@@ -68,7 +73,7 @@ def laws_of(component: object, *, example: str | None = None) -> list[Law]:
         case Kind.EXPORTER if exporter_laws.is_networked(subject):
             rules += _NETWORKED
         case Kind.EXPORTER:
-            rules.append(exporter_laws.an_exporter_takes_every_signal_it_names)
+            rules += _LOCAL
     return [Law(rule, subject) for rule in rules]
 
 

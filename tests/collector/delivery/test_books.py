@@ -7,12 +7,13 @@ from contextlib import suppress
 
 import pytest
 
+from collector.api import Outcome, Parcel, Prepared
 from collector.batch import Signal
 from collector.delivery.delivery import Delivery
 from collector.delivery.drain import Drain
 from collector.delivery.queue import DirectDelivery, SendingQueue
 from collector.delivery.settings import DeliveryConfig
-from collector.errors import ConsumeError, PermanentError, RetryableError
+from collector.errors import ConsumeError, DropReason, PermanentError, RetryableError
 from collector.nodes import ReceiverNode, Room
 from collector.telemetry import HELD, Telemetry
 from collector.testing import make_batch, settings
@@ -40,6 +41,9 @@ class Whim:
         self.now += seconds
 
     async def export(self, batch):
+        return await self.answer()
+
+    async def answer(self):
         await steps(self.random.randrange(6))
         match self.random.randrange(8):
             case 0:
@@ -51,6 +55,33 @@ class Whim:
             case 5:
                 return self.random.randrange(1000)
         return None
+
+
+class TranslatingWhim(Whim):
+    """
+    Makes any number of parcels, in any lanes, and settles any part of one; it cannot always count.
+    """
+
+    export = None
+
+    async def prepare(self, batch):
+        some = self.random
+        await steps(some.randrange(3))
+        if some.randrange(10) == 0:
+            raise some.choice([PermanentError("no"), ValueError("a bug")])
+        parcels = [self.parcel(some.randrange(len(batch) + 1)) for _ in range(some.randrange(4))]
+        return Prepared(tuple(parcels), {DropReason.UNSUPPORTED: some.randrange(2)})
+
+    def parcel(self, items):
+        return Parcel("content", items, lane=self.random.choice([None, 0, 1]))
+
+    async def send(self, parcel):
+        answer = await self.answer()
+        if answer is None:
+            return None
+        some = self.random
+        dropped = {some.choice(list(DropReason)): some.randrange(3)}
+        return Outcome(dropped, rest=some.choice([None, self.parcel(some.randrange(parcel.items + 2))]))
 
 
 def delivery_config(random):
@@ -72,8 +103,8 @@ class Collector:
     A receiver and an exporter, and senders that come when they like and leave when they like.
     """
 
-    def __init__(self, seed, *, queued):
-        self.whim, self.telemetry, self.drain = Whim(random.Random(seed)), Telemetry(), Drain()
+    def __init__(self, seed, whim, *, queued):
+        self.whim, self.telemetry, self.drain = whim(random.Random(seed)), Telemetry(), Drain()
         accounts, its = self.telemetry.component("fake"), dataclasses.replace(settings("fake"), clock=self.whim)
         config = delivery_config(self.whim.random)
         delivery = Delivery(self.whim, config, its, accounts, self.drain)
@@ -115,11 +146,12 @@ class Collector:
 
 @pytest.mark.parametrize("seed", range(150))
 @pytest.mark.parametrize("queued", [True, False], ids=["queue", "direct"])
-async def test_the_books_balance_at_every_moment(seed, queued):
+@pytest.mark.parametrize("whim", [Whim, TranslatingWhim], ids=["as-it-is", "translated"])
+async def test_the_books_balance_at_every_moment(seed, queued, whim):
     """
     Half of the collectors are stopped by their drain deadline, at any moment.
     """
-    collector = Collector(seed, queued=queued)
+    collector = Collector(seed, whim, queued=queued)
     service = asyncio.create_task(collector.run())
 
     if seed % 2:

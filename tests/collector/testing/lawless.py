@@ -2,6 +2,8 @@
 Components that break laws, and what is said of them.
 """
 
+import dataclasses
+
 from pydantic import Field
 
 from collector.api import (
@@ -54,3 +56,17 @@ def exporter(export, example="endpoint: localhost:4317"):
             return await export(self, batch)
 
     return ExporterFactory(config=Config, build=Doing, example=example)
+
+
+def translating(prepare, send, example="endpoint: localhost:4317"):
+    class Doing:
+        def __init__(self, config, settings):
+            self.endpoint = config.endpoint
+
+        async def prepare(self, batch):
+            return prepare(batch)
+
+        async def send(self, parcel):
+            return await send(self, parcel)
+
+    return dataclasses.replace(exporter(None, example), build=Doing)

@@ -7,9 +7,9 @@ import socket
 
 import pytest
 
-from collector.errors import PermanentError, RetryableError
+from collector.api import DropReason, Outcome, Parcel, PermanentError, Prepared, RetryableError
 from collector.testing import check
-from tests.collector.testing.lawless import breaks, exporter
+from tests.collector.testing.lawless import breaks, exporter, translating
 
 
 async def connect(self):
@@ -85,3 +85,44 @@ def test_an_exporter_without_network_takes_what_it_is_given():
     complaint = breaks(exporter(reject, example="{}"), "an_exporter_takes_every_signal_it_names")
 
     assert "rejected what nobody has seen" in complaint
+
+
+def test_an_exporter_that_translates_into_what_it_was_given_is_lawful():
+    def prepare(batch):
+        return Prepared((Parcel(batch.wire, len(batch)),))
+
+    check(translating(prepare, lambda self, parcel: send_and_close(self, parcel.content)))
+
+
+@pytest.mark.parametrize(
+    ("prepared", "complaint"),
+    [
+        (Prepared((Parcel(b"", 1), Parcel(b"", 0)), {DropReason.UNSUPPORTED: 1}), "0 items of traces became 2"),
+        (Prepared((Parcel(b"", -1),)), "a negative number of items: [-1]"),
+    ],
+)
+def test_an_exporter_whose_parcels_do_not_add_up_is_found(prepared, complaint):
+    factory = translating(lambda batch: prepared, send_and_close)
+
+    assert complaint == breaks(factory, "a_translation_accounts_for_each_item_once")
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome({DropReason.PARTIAL_SUCCESS: 1})])
+def test_an_exporter_that_settles_parcels_without_a_backend_is_found(outcome):
+    async def send(self, parcel):
+        return outcome
+
+    factory = translating(lambda batch: Prepared((Parcel(b"", len(batch)),)), send)
+
+    assert "it was said to be delivered" in breaks(factory, "a_backend_that_is_not_there_may_be_there_later")
+
+
+def test_an_exporter_that_keeps_the_rest_for_later_is_lawful():
+    async def send(self, parcel):
+        try:
+            await send_and_close(self, parcel)
+        except RetryableError as error:
+            return Outcome(rest=parcel, message=str(error))
+        return None
+
+    check(translating(lambda batch: Prepared((Parcel(b"", len(batch)),)), send))
