@@ -370,6 +370,8 @@ class ExporterFactory(Generic[C]):
     """False for exporters whose backend is this process's own output."""
     timeout: float = 5.0
     """Default seconds for one attempt; 0 for none."""
+    initial_interval: float = 5.0
+    """Default seconds before the first retry."""
     example: str = "{}"
 
 

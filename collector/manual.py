@@ -11,9 +11,10 @@ import orjson
 import yaml
 from pydantic import BaseModel
 
+from collector.api import ExporterFactory
 from collector.catalogue import Entry, catalogue
 from collector.config_types import DURATION_EXAMPLES
-from collector.delivery.settings import DeliveryConfig
+from collector.delivery.settings import DeliveryConfig, RetryConfig
 from collector.registry import Kind
 
 _DELIVERY_PAGE = "exporters/README.md"
@@ -163,8 +164,13 @@ def _delivery_note(entry: Entry) -> str:
     timeout = f"{entry.factory.timeout:g} s" if entry.factory.timeout else "none"
     return (
         "Beside these it has the settings of [every exporter](README.md); unless the configuration says otherwise, "
-        f"its `sending_queue` is {queue} and its `timeout` is {timeout}."
+        f"its `sending_queue` is {queue} and its `timeout` is {timeout}{_first_pause(entry.factory)}."
     )
+
+
+def _first_pause(factory: ExporterFactory[Any]) -> str:
+    usual, seconds = RetryConfig().initial_interval, factory.initial_interval
+    return "" if seconds == usual else f", and `retry_on_failure.initial_interval` is {seconds:g} s"
 
 
 def _delivery_page() -> str:

@@ -81,12 +81,15 @@ def _plugin(directory: Path, body: Mapping[str, Any]) -> Path | None:
 
 
 def _with_defaults_of(factory: ExporterFactory[Any], config: DeliveryConfig) -> DeliveryConfig:
-    """Some exporters have another timeout, or no queue, unless the configuration says so."""
+    """Some exporters have another timeout or first pause, or no queue, unless the configuration says so."""
     update: dict[str, Any] = {}
     if "timeout" not in config.model_fields_set:
         update["timeout"] = factory.timeout
     if "enabled" not in config.sending_queue.model_fields_set:
         update["sending_queue"] = config.sending_queue.model_copy(update={"enabled": factory.queue_by_default})
+    if "initial_interval" not in config.retry_on_failure.model_fields_set:
+        retry = config.retry_on_failure
+        update["retry_on_failure"] = retry.model_copy(update={"initial_interval": factory.initial_interval})
     return config.model_copy(update=update)
 
 
