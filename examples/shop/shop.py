@@ -53,7 +53,10 @@ class Shop:
 
     def __init__(self, protocol, endpoint):
         spans, points, logs = exporters(protocol, endpoint)
-        resource = Resource.create({"service.name": "shop", "service.version": "1.0.0"})
+        resource = Resource.create(
+            # the instance keeps the counters of two runs apart, in a database of time series
+            {"service.name": "shop", "service.version": "1.0.0", "service.instance.id": str(uuid.uuid4())}
+        )
         self.traces = TracerProvider(resource=resource)
         self.traces.add_span_processor(BatchSpanProcessor(spans))
         self.metrics = MeterProvider([PeriodicExportingMetricReader(points)], resource=resource)
