@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 MOST_READ = 64 << 10
-"""Bytes of an answer that are read; the connection is closed then, so that nobody can make us read more."""
+"""Bytes of an answer that are read unless more are expected; the connection is closed then: nobody has us read on."""
 LARGE = 64 << 10
 """Bytes from which a body is compressed in a thread: 1.4 ms of gzip or more, which should not hold up the loop."""
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -129,7 +129,7 @@ class HttpAnswer(NamedTuple):
     headers: Mapping[str, str]
     """Looked up without regard to case."""
     body: bytes
-    """At most `MOST_READ` bytes, not compressed; empty if it could not be read."""
+    """At most `most_read` bytes, not compressed; empty if it could not be read."""
     is_whole: bool
     """False if there was more, or if it could not be decompressed."""
 
@@ -177,31 +177,50 @@ class HttpClient:
             yield
 
     async def post(
-        self, url: str, body: bytes, content_type: str, headers: Mapping[str, str] = NO_HEADERS
+        self,
+        url: str,
+        body: bytes,
+        content_type: str,
+        headers: Mapping[str, str] = NO_HEADERS,
+        *,
+        method: str = "POST",
+        most_read: int = MOST_READ,
     ) -> HttpAnswer:
         """Compress and send `body`, with `headers` (lower-case names) beside those of the configuration.
 
-        The answer may be a refusal.
+        The answer may be a refusal; no more than `most_read` bytes of it are read.
 
         Raises:
             RetryableError: there was no answer, or only a part of it.
         """
+        compressed = await self._compressed(body)
+        all_headers = {**self._headers, **headers, "content-type": content_type}
+        return await self._request(method, url, io.BytesIO(compressed), all_headers, most_read)
+
+    async def get(self, url: str, *, most_read: int = MOST_READ) -> HttpAnswer:
+        """Ask for what is at `url`; see `post`."""
+        headers = {name: value for name, value in self._headers.items() if name != "content-encoding"}
+        return await self._request("GET", url, None, headers, most_read)
+
+    async def _request(
+        self, method: str, url: str, data: io.BytesIO | None, headers: Mapping[str, str], most_read: int
+    ) -> HttpAnswer:
         import aiohttp  # noqa: PLC0415  see above
 
         if self._session is None:
             raise RuntimeError("the client has not been started")
-        body = await self._compressed(body)
         try:
-            async with self._session.post(
+            async with self._session.request(
+                method,
                 url,
-                data=io.BytesIO(body),
-                headers={**self._headers, **headers, "content-type": content_type, **self._credentials()},
+                data=data,
+                headers={**headers, **self._credentials()},
                 allow_redirects=False,
                 proxy=self._proxy(url),
                 ssl=self._context(url),
                 server_hostname=self._config.tls.server_name_override or None,
             ) as response:
-                return await _read(response)
+                return await _read(response, most_read)
         except (aiohttp.ClientError, OSError, ConfigError) as error:  # a file of certificates may be there again later
             raise RetryableError(readable(f"{_place(url)}: {_cause(error)}")) from error
 
@@ -227,22 +246,22 @@ class HttpClient:
         return self._proxies[url]
 
 
-async def _read(response: aiohttp.ClientResponse) -> HttpAnswer:
+async def _read(response: aiohttp.ClientResponse, most: int) -> HttpAnswer:
     import aiohttp  # noqa: PLC0415  see above
 
     received, is_whole = bytearray(), True
     try:
-        while len(received) <= MOST_READ and (chunk := await response.content.read(MOST_READ)):
+        while len(received) <= most and (chunk := await response.content.read(MOST_READ)):
             received += chunk
     except aiohttp.ClientPayloadError:
         if response.status < 300:  # whether it was accepted is said at the end
             raise
         is_whole = False
-    if len(received) > MOST_READ:
+    if len(received) > most:
         response.close()
         is_whole = False
     try:
-        body = decompress(bytes(received[:MOST_READ]), response.headers.get("Content-Encoding", ""), limit=MOST_READ)
+        body = decompress(bytes(received[:most]), response.headers.get("Content-Encoding", ""), limit=most)
     except BadInput:
         body, is_whole = b"", False
     return HttpAnswer(response.status, response.headers, body, is_whole)
