@@ -41,9 +41,7 @@ class LabelSet:
 
     def __init__(self, labels: Mapping[str, str]) -> None:
         self.pairs: Pairs = tuple(sorted((name, value) for name, value in labels.items() if name and value))
-        self.key = b"".join(
-            b"\x0a" + varint(len(label)) + label for label in (_label(name, value) for name, value in self.pairs)
-        )
+        self.key = b"".join([label(name, value) for name, value in self.pairs])
         """The labels as protocol 1.0 writes them; equal for equal labels and for no others."""
         self.identity = _identity(self.pairs)
         """A number of 64 bits, the same in every process.  Equal for all series that one data point becomes, and for
@@ -61,21 +59,23 @@ class LabelSet:
 
     @cached_property
     def head(self) -> bytes:
-        """A series of protocol 1.0 with one sample, up to its value, if what follows has `SAMPLE` bytes."""
-        length = len(self.key) + SAMPLE + 3
-        return b"\x0a" + varint(length) + self.key + bytes((0x12, SAMPLE + 1)) + b"\x09"
+        """A series of protocol 1.0 with one sample, up to its value, if its timestamp takes `STAMP` bytes."""
+        sample = 1 + 8 + STAMP
+        return b"\x0a" + varint(len(self.key) + 2 + sample) + self.key + bytes((0x12, sample, 0x09))
 
     def __repr__(self) -> str:
         return f"LabelSet({dict(self.pairs)!r})"
 
 
-SAMPLE = 15
-"""Bytes of value, tag and timestamp of a sample between 1971 and 2109, whose timestamp has six bytes."""
+STAMP = 7
+"""Bytes of a timestamp with its tag, from 1971 to 2109."""
 
 
-def _label(name: str, value: str) -> bytes:
+def label(name: str, value: str) -> bytes:
+    """Return a label as a field of a series or an exemplar of protocol 1.0."""
     raw_name, raw_value = name.encode(), value.encode()
-    return b"\x0a" + varint(len(raw_name)) + raw_name + b"\x12" + varint(len(raw_value)) + raw_value
+    body = b"\x0a" + varint(len(raw_name)) + raw_name + b"\x12" + varint(len(raw_value)) + raw_value
+    return b"\x0a" + varint(len(body)) + body
 
 
 def _identity(pairs: Pairs) -> int:
