@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from collector.api import ExporterFactory, Settings
-from collector.batch import SHAPES, Batch
+from collector.batch import Batch
 from collector.net.grpc_client import GrpcClient, GrpcClientConfig
-from collector.net.partial_success import read_answer
+from collector.net.otlp_client import OtlpAnswers
 
 
 class OtlpGrpcConfig(GrpcClientConfig):
@@ -19,8 +19,8 @@ class OtlpGrpcExporter:
     """Keeps one connection, and hands it the bytes as they are."""
 
     def __init__(self, config: OtlpGrpcConfig, settings: Settings) -> None:
-        self._settings = settings
         self._client = GrpcClient(config, settings)
+        self._answers = OtlpAnswers(settings)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -28,11 +28,7 @@ class OtlpGrpcExporter:
             yield
 
     async def export(self, batch: Batch) -> int:
-        answer = await self._client.call(SHAPES[batch.signal].rpc, batch.wire)
-        rejected, message = read_answer(batch.signal, answer)
-        if message:
-            self._settings.logger.warning("%s: the server says: %s", self._settings.id, message)
-        return rejected
+        return await self._answers.call(self._client, batch)
 
 
 factory = ExporterFactory(

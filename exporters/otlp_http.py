@@ -13,10 +13,10 @@ from pydantic import Field, model_validator
 from collector.api import ExporterFactory, Settings
 from collector.batch import SHAPES, Batch, Signal
 from collector.errors import PermanentError
-from collector.net.http_client import LARGE, URL, HttpAnswer, HttpClient, HttpClientConfig
+from collector.net.http_client import LARGE, URL, HttpClient, HttpClientConfig
+from collector.net.otlp_client import OtlpAnswers
 from collector.net.otlp_json import encode
-from collector.net.otlp_status import JSON, PROTOBUF, error_from_http, media_type
-from collector.net.partial_success import read_answer
+from collector.net.otlp_status import JSON, PROTOBUF
 
 
 class Encoding(enum.StrEnum):
@@ -52,11 +52,10 @@ class OtlpHttpExporter:
     """Sends each batch in one request, as the bytes that it is."""
 
     def __init__(self, config: OtlpHttpConfig, settings: Settings) -> None:
-        self._settings = settings
         self._client = HttpClient(config, settings)
         self._urls = {signal: config.url(signal) for signal in Signal}
+        self._answers = OtlpAnswers(settings)
         self._writes_json = config.encoding is Encoding.JSON
-        self._has_warned = False
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -71,28 +70,7 @@ class OtlpHttpExporter:
             answer = await self._client.post(url, await _as_json(batch), JSON)
         else:
             answer = await self._client.post(url, batch.wire, PROTOBUF)
-        if error := error_from_http(answer.status, answer.headers, answer.body):
-            raise error
-        return self._rejected(batch.signal, answer)
-
-    def _rejected(self, signal: Signal, answer: HttpAnswer) -> int:
-        kind = media_type(answer.headers)
-        if kind not in {JSON, PROTOBUF}:
-            self._warn_once(answer, kind)
-            return 0
-        if not answer.is_whole:
-            raise PermanentError("the server's answer is not an OTLP response: it is too large, or compressed badly")
-        rejected, message = read_answer(signal, answer.body, json=kind == JSON)
-        if message:
-            self._settings.logger.warning("%s: the server says: %s", self._settings.id, message)
-        return rejected
-
-    def _warn_once(self, answer: HttpAnswer, kind: str) -> None:
-        """The status says that all is well, but whoever answers in HTML may be no OTLP server at all."""
-        if answer.body and not self._has_warned:
-            self._has_warned = True
-            text = "%s: the server answers %d with %s, which is not OTLP; is the endpoint right?"
-            self._settings.logger.warning(text, self._settings.id, answer.status, kind or "no Content-Type")
+        return self._answers.read(batch.signal, answer)
 
 
 async def _as_json(batch: Batch) -> bytes:
