@@ -4,7 +4,7 @@ CONFIG ?= config.yaml
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run shop test check bench docs clean
+.PHONY: run shop test check bench backends integration docs clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/pyotelcol --config $(CONFIG)
@@ -21,11 +21,17 @@ check: $(VENV)/dev.stamp
 bench: $(VENV)/bench.stamp
 	@$(BIN)/python -m bench $(ARGS)
 
+backends:
+	@$(MAKE) --no-print-directory -f backends/Makefile PYTHON=$(PYTHON)
+
+integration: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest tests/integration $(ARGS)
+
 docs: $(VENV)/run.stamp
 	@$(BIN)/python -m collector.manual docs/components
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .backends
 
 $(VENV)/pip.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit("pyotelcol needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

@@ -1,0 +1,71 @@
+import pytest
+
+from tests.end_to_end.child import Child
+from tests.integration.servers import Jaeger, Noida, OpenSearch, Prometheus, Server, VictoriaMetrics
+
+
+def _serve(server):
+    """
+    A fixture of a server for all tests, so each test uses names of its own.
+    """
+
+    @pytest.fixture(scope="session")
+    def serve(tmp_path_factory):
+        running = server(tmp_path_factory.mktemp(server.name))
+        yield running
+        running.stop()
+
+    return serve
+
+
+prometheus = _serve(Prometheus)
+victoria_metrics = _serve(VictoriaMetrics)
+opensearch = _serve(OpenSearch)
+noida = _serve(Noida)
+jaeger = _serve(Jaeger)
+
+
+@pytest.fixture
+def serve(tmp_path_factory):
+    """
+    Starts a server for one test, which may end it and start it again.
+    """
+    running = []
+
+    def start(server):
+        running.append(server(tmp_path_factory.mktemp(server.name)))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """
+    Starts collectors as child processes; one that still runs when the test ends is killed and fails the test.
+    """
+    children = []
+
+    def start_one(config, **options):
+        child = Child(config, tmp_path, **options)
+        children.append(child)
+        child.wait_until_ready()
+        return child
+
+    yield start_one
+    left = [child for child in children if child.is_running()]
+    for child in left:
+        child.kill()
+    assert not left, "a collector was left running"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if isinstance(value, Server):
+                report.sections.append((f"end of the log of {name}", value.log[-5000:]))
+    return report
