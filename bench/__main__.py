@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
-from bench import idle, latency, report, throughput
+from bench import encoding, idle, latency, report, throughput
 from bench.figures import Figure
 from bench.processes import BrokenError, Cores
-from bench.scenario import LatencyScenario, Scenario, ThroughputScenario, load_scenarios
+from bench.scenario import EncodingScenario, LatencyScenario, Scenario, ThroughputScenario, load_scenarios
 
 EXIT_OK, EXIT_BROKEN = 0, 1
 
@@ -64,6 +64,8 @@ def _figures(scenario: Scenario, cores: Cores, options: argparse.Namespace) -> I
         )
     elif isinstance(scenario, LatencyScenario):
         yield from latency.measure(scenario, cores, seconds=12 * seconds, with_peer=options.peer)
+    elif isinstance(scenario, EncodingScenario):
+        yield from encoding.measure(scenario, cores, rounds=rounds, seconds=seconds)
     else:
         yield from idle.measure(scenario, cores, rounds=rounds, seconds=2 * seconds, with_peer=options.peer)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -40,10 +41,10 @@ Value = str | int | float
 
 
 @cache
-def bodies(signal: str, items: int) -> list[bytes]:
+def bodies(kind: str, items: int) -> list[bytes]:
     """Return `VARIANTS` serialised requests of `items` spans, data points or log records each."""
-    dice = random.Random(f"{signal} {items}")
-    make = {"traces": _traces, "metrics": _metrics, "logs": _logs}[signal]
+    dice = random.Random(f"{kind} {items}")
+    make: Any = KINDS[kind].make
     return [make(dice, items).SerializeToString() for _ in range(VARIANTS)]
 
 
@@ -122,6 +123,26 @@ def _metrics(dice: random.Random, items: int) -> ExportMetricsServiceRequest:
     return request
 
 
+def _numbers(dice: random.Random, items: int) -> ExportMetricsServiceRequest:
+    """Cumulative sums and gauges only, each point a series of its own: as many samples as items."""
+    request = ExportMetricsServiceRequest()
+    resource = request.resource_metrics.add()
+    resource.resource.attributes.extend(_pairs(RESOURCE))
+    scope = resource.scope_metrics.add()
+    scope.scope.name = "opentelemetry.instrumentation.fastapi"
+    now = time.time_ns()
+    for start in range(0, items, POINTS_PER_METRIC):
+        metric = scope.metrics.add(name=f"http.server.metric_{start}", unit="By", description="What it measures.")
+        is_sum = start % (2 * POINTS_PER_METRIC) == 0
+        points = _points(metric, histogram=False) if is_sum else metric.gauge.data_points
+        if is_sum:
+            metric.sum.is_monotonic = True
+        for index in range(min(POINTS_PER_METRIC, items - start)):
+            _fill(points.add(start_time_unix_nano=now - 10**12 if is_sum else 0), dice, index)
+            points[-1].attributes[2].value.int_value = 200 + index  # no two of a metric have the same attributes
+    return request
+
+
 def _points(metric: Any, *, histogram: bool) -> Any:
     data = metric.histogram if histogram else metric.sum
     data.aggregation_temporality = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -180,6 +201,19 @@ def _logs(dice: random.Random, items: int) -> ExportLogsServiceRequest:
         )
     return request
 
+
+class Kind(NamedTuple):
+    signal: str
+    make: Callable[[random.Random, int], Message]
+
+
+KINDS: Mapping[str, Kind] = {
+    "traces": Kind("traces", _traces),
+    "metrics": Kind("metrics", _metrics),
+    "numbers": Kind("metrics", _numbers),
+    "logs": Kind("logs", _logs),
+}
+"""What load can be made of: one kind for each signal, and others for encoders."""
 
 STAMP = 8
 """Bytes of a time stamp on the wire: a fixed64, the least byte first."""

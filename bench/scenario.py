@@ -27,10 +27,13 @@ class Load(_Model):
     """The target: how many times the peer's items per CPU-second."""
 
 
-class _Scenario(_Model):
+class _Named(_Model):
     name: str
     """The file's name."""
     description: str
+
+
+class _Scenario(_Named):
     collector: dict[str, Any]
     """The configuration, as a user writes it."""
     peer: list[str]
@@ -61,7 +64,27 @@ class IdleScenario(_Scenario):
     validate_seconds_below: float
 
 
-Scenario = Annotated[ThroughputScenario | LatencyScenario | IdleScenario, Field(discriminator="measure")]
+class EncodingLoad(_Model):
+    payload: str
+    """What the items are like: a key of `bench.payloads.KINDS`."""
+    items: int
+    """In each batch."""
+    items_per_cpu_second_at_least: float | None = None
+    """The target."""
+
+
+class EncodingScenario(_Named):
+    """What exporters make of batches, up to the bytes that they would send; there is neither backend nor peer."""
+
+    measure: Literal["encoding"]
+    exporters: dict[str, dict[str, Any]]
+    """As a user writes them, by id; each is measured with each load."""
+    loads: list[EncodingLoad]
+
+
+Scenario = Annotated[
+    ThroughputScenario | LatencyScenario | IdleScenario | EncodingScenario, Field(discriminator="measure")
+]
 _SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
 
 
