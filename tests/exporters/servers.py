@@ -39,6 +39,7 @@ class GrpcBackend:
     """
 
     silence = object()
+    methods = tuple(SHAPES[signal].rpc for signal in Signal)
 
     def __init__(self, script=()):
         self.script = iter(script)
@@ -64,8 +65,8 @@ class GrpcBackend:
     @asynccontextmanager
     async def running(self, address="127.0.0.1:0", credentials=None):
         server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)])
-        for signal in Signal:
-            server.add_generic_rpc_handlers((self._service(SHAPES[signal].rpc),))
+        for method in self.methods:
+            server.add_generic_rpc_handlers((self._service(method),))
         if credentials:
             self.port = server.add_secure_port(address, credentials)
         else:
