@@ -172,3 +172,5 @@ def _add_undeliverable(bulks: list[Bulk], documents: Documents) -> None:
             bulk.letters += letters.pop(item, ())
     if letters:
         bulks.append(Bulk(letters=[letter for some in letters.values() for letter in some]))
+    for bulk in bulks:
+        bulk.why.update(letter.answer.reason for letter in bulk.letters)
