@@ -1,0 +1,146 @@
+"""What has to be so before documents can be sent: what kind of server it is, and that its templates are there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from collector.api import RetryableError, Settings
+from collector.net.http_client import HttpAnswer
+from exporters.elasticsearch.answers import error_in
+from exporters.elasticsearch.cluster import JSON, Cluster
+from exporters.elasticsearch.config import ElasticsearchConfig
+from exporters.elasticsearch.document_config import Flavor, Mode
+from exporters.elasticsearch.notices import Notices
+
+ASK_AGAIN = 60.0
+"""Seconds after which a cluster that is not there is asked again what it is."""
+_HAS_OTEL_TEMPLATES = (8, 12)
+_PRODUCT = "X-Elastic-Product"
+
+
+class Product(NamedTuple):
+    flavor: Flavor | None
+    """None if it does not say that it is one of them."""
+    version: str
+
+
+class Server:
+    """Finds out about the server, says what does not fit the configuration, and writes templates."""
+
+    def __init__(
+        self, config: ElasticsearchConfig, settings: Settings, cluster: Cluster, templates: Mapping[str, bytes]
+    ) -> None:
+        """
+        Args:
+            config: what the user expects of the server.
+            settings: those of the exporter.
+            cluster: whom to ask.
+            templates: index templates by name, to be written before anything else is.
+        """
+        self._config = config
+        self._clock = settings.clock
+        self._cluster = cluster
+        self._missing = dict(templates)
+        self._turn = asyncio.Lock()
+        self._notices = Notices(settings)
+
+    async def look(self) -> None:
+        """Ask what the server is until it answers; say what is wrong.  Nothing waits for this."""
+        while True:
+            try:
+                answer = await self._cluster.get("/")
+            except RetryableError:
+                await self._clock.sleep(ASK_AGAIN)
+            else:
+                self._consider(answer)
+                return
+
+    async def discover(self) -> None:
+        """Use the nodes of the cluster, from the start or after an interval, and again after each further one."""
+        interval = self._config.discover.interval
+        if not self._config.discover.on_start:
+            await self._clock.sleep(interval)
+        while True:
+            found = await self._discover_once()
+            if interval or not found:
+                await self._clock.sleep(interval or ASK_AGAIN)
+            else:
+                return
+
+    async def prepare(self) -> None:
+        """Return when the templates are there: what is written before has the wrong mapping until it is deleted.
+
+        Raises:
+            RetryableError: they cannot be written; also if that is not allowed, since somebody may allow it.
+        """
+        if not self._missing:
+            return
+        async with self._turn:
+            for name, template in list(self._missing.items()):
+                await self._write_template(name, template)
+                del self._missing[name]
+
+    async def _write_template(self, name: str, template: bytes) -> None:
+        answer = await self._cluster.post(f"/_index_template/{name}", template, JSON, method="PUT")
+        if answer.status >= 300:
+            found = error_in(answer.body)
+            text = f"index template {name} cannot be written: HTTP {answer.status} {found.type} {found.reason}".strip()
+            self._notices.sometimes("template", text)
+            raise RetryableError(text)
+
+    async def _discover_once(self) -> bool:
+        try:
+            found = await self._cluster.discover()
+        except RetryableError as error:
+            self._notices.sometimes("discover", f"the nodes of the cluster are not known: {error}")
+            return False
+        if not found:
+            self._notices.sometimes("discover", "the cluster does not say which nodes it has; those given are used")
+        return True
+
+    def _consider(self, answer: HttpAnswer) -> None:
+        if answer.status >= 300:
+            text = f"the version of the server cannot be read: HTTP {answer.status}; it takes the privilege monitor"
+            self._notices.once("version", text)
+            return
+        product = product_of(answer)
+        for text in mistakes(product, self._config):
+            self._notices.once(text, text)
+
+
+def product_of(answer: HttpAnswer) -> Product:
+    """Read the answer to `GET /`: Elasticsearch names itself in a header, OpenSearch as a distribution."""
+    try:
+        version: Any = orjson.loads(answer.body)["version"]
+        number, distribution = str(version["number"]), version.get("distribution")
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        number, distribution = "", None
+    if distribution == "opensearch":
+        return Product(Flavor.OPENSEARCH, number)
+    is_known = answer.headers.get(_PRODUCT) == "Elasticsearch" or number.startswith("7.")
+    return Product(Flavor.ELASTICSEARCH if is_known else None, number)
+
+
+def mistakes(product: Product, config: ElasticsearchConfig) -> list[str]:
+    """Return what about the configuration does not fit the server."""
+    if product.flavor is None:
+        return ["the server does not say that it is Elasticsearch or OpenSearch; is the endpoint right?"]
+    name = f"the server is {product.flavor} {product.version}".strip()
+    found = []
+    if product.flavor is not config.flavor:
+        found.append(f"{name}: set flavor: {product.flavor}")
+    if not config.writes_templates and config.mapping.mode is Mode.OTEL and not _has_otel_templates(product):
+        text = (
+            "which has no index templates for mapping mode otel: documents get whatever mapping the first ones suggest"
+        )
+        found.append(f"{name}, {text}; set manage_templates: true, or another mapping::mode")
+    return found
+
+
+def _has_otel_templates(product: Product) -> bool:
+    numbers = [int(part) for part in product.version.split(".")[:2] if part.isdecimal()]
+    return product.flavor is Flavor.ELASTICSEARCH and tuple(numbers) >= _HAS_OTEL_TEMPLATES
