@@ -1,6 +1,6 @@
 import pytest
 
-from tests.end_to_end.child import Child
+from tests.end_to_end.conftest import start  # noqa: F401 (a fixture)
 from tests.integration.servers import Jaeger, Noida, OpenSearch, Prometheus, Server, VictoriaMetrics
 
 
@@ -39,26 +39,6 @@ def serve(tmp_path_factory):
     yield start
     for server in running:
         server.stop()
-
-
-@pytest.fixture
-def start(tmp_path):
-    """
-    Starts collectors as child processes; one that still runs when the test ends is killed and fails the test.
-    """
-    children = []
-
-    def start_one(config, **options):
-        child = Child(config, tmp_path, **options)
-        children.append(child)
-        child.wait_until_ready()
-        return child
-
-    yield start_one
-    left = [child for child in children if child.is_running()]
-    for child in left:
-        child.kill()
-    assert not left, "a collector was left running"
 
 
 @pytest.hookimpl(wrapper=True)
