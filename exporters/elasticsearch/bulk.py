@@ -30,6 +30,10 @@ class Letter:
     otherwise: DropReason = DropReason.REJECTED_PERMANENT
     """Why it is lost if there is no dead letter."""
 
+    @property
+    def why(self) -> str:
+        return str(self.answer) if self.answer.status else self.answer.reason
+
 
 @dataclass(slots=True)
 class Bulk:
@@ -94,6 +98,13 @@ class Bulk:
         """Send these instead of the first piece."""
         self.weigh()
         self.pieces[0:1] = pieces
+
+    def rest(self, most: int) -> Bulk:
+        """Return what the next attempt has to do, with requests of at most `most` bytes for what was taken back."""
+        rest = Bulk([*cut(self.again, most), *self.pieces], self.letters, weights=self.weights)
+        rest.server_errors = self.server_errors
+        rest.why.update(letter.why for letter in self.letters)
+        return rest
 
     @property
     def reasons(self) -> str:
@@ -173,4 +184,4 @@ def _add_undeliverable(bulks: list[Bulk], documents: Documents) -> None:
     if letters:
         bulks.append(Bulk(letters=[letter for some in letters.values() for letter in some]))
     for bulk in bulks:
-        bulk.why.update(letter.answer.reason for letter in bulk.letters)
+        bulk.why.update(letter.why for letter in bulk.letters)

@@ -214,8 +214,7 @@ class Sending:
             return Outcome(dropped, message=bulk.reasons) if dropped else None
         if stopped and not (bulk.is_begun or bulk.letters or dropped):
             raise stopped
-        rest = Bulk([*cut(bulk.again, self._most), *bulk.pieces], bulk.letters, weights=bulk.weights)
-        rest.server_errors = bulk.server_errors
+        rest = bulk.rest(self._most)
         message = "; ".join(filter(None, (str(stopped or ""), bulk.reasons)))
         after = stopped.retry_after if stopped else 0.0
         return Outcome(dropped, Parcel(rest, rest.items), after, message)

@@ -103,7 +103,7 @@ class TcpServer:
 
     @asynccontextmanager
     async def running(self, context=None):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+        with socket.create_server(("127.0.0.1", self.port)) as listener:
             listener.setblocking(False)
             self.port = listener.getsockname()[1]
             accepting = asyncio.create_task(self._accept(listener, context))
