@@ -18,18 +18,31 @@ from exporters.prometheus_remote_write.config import ProtobufMessage
 from exporters.prometheus_remote_write.series import Exemplar, Request, Series, Stream
 
 _WRITERS = {ProtobufMessage.V1: write_v1.requests, ProtobufMessage.V2: write_v2.requests}
-SEARCH = 128
+MOST_HALVINGS = 128
 """How often requests of one parcel are halved at most: enough for ten refused series among four thousand."""
+LEAST_HALVINGS = 12
+"""How often they are halved even if that led nowhere so far: enough for one refused series among four thousand."""
 _BLIND = 8
-"""How many times as much a search costs if the receiver did not say that it is about series or samples."""
+"""How many halvings one counts for if the receiver did not say that it is about series or samples."""
 
 
 def lanes(streams: Iterable[Stream], number: int) -> Mapping[int, list[Stream]]:
-    """Return streams by lane: one stream is always in the same, and nowhere else."""
+    """Return streams by lane: one stream is always in the same, and nowhere else.
+
+    What is called target_info has a lane beside the others.  It is what collectors that share the data of a resource
+    send out of order, and no data should have to be searched for it.
+    """
     by_lane: dict[int, list[Stream]] = {}
     for stream in streams:
-        by_lane.setdefault(stream.identity % number, []).append(stream)
+        lane = number if _is_target_info(stream) else stream.identity % number
+        by_lane.setdefault(lane, []).append(stream)
     return by_lane
+
+
+def _is_target_info(stream: Stream) -> bool:
+    """Go by the name, whoever made it: the same series has to have the same lane."""
+    first = next(iter(stream.series.values()))
+    return first.labels.name.endswith("target_info")
 
 
 def write(streams: Sequence[Stream], version: ProtobufMessage, max_bytes: int) -> Iterator[Piece]:
@@ -67,13 +80,16 @@ class Load:
     It changes with each answer, so that whatever ends an attempt, the next one goes on where that one was.
     """
 
-    def __init__(self, piece: Piece) -> None:
+    def __init__(self, piece: Piece, halvings: int = MOST_HALVINGS) -> None:
         self._pieces = deque([piece])
         self._lost: Counter[DropReason] = Counter()
         self._why = ""
-        self._search = SEARCH
+        self._halvings = halvings
         self._is_touched = False
-        self._has_written = False
+        self.is_searched = False
+        """Whether something in it was refused, and halves are sent to find out what."""
+        self.has_written = False
+        """Whether the receiver has taken any of it."""
         self.attempts = 0
         """How many were begun."""
 
@@ -91,20 +107,10 @@ class Load:
         """Whether nothing of it is settled."""
         return not self._is_touched
 
-    @property
-    def is_searched(self) -> bool:
-        """Whether something in it was refused, and halves are sent to find out what."""
-        return self._search < SEARCH
-
-    @property
-    def is_searched_in_vain(self) -> bool:
-        """Whether no half was any better than the whole."""
-        return self._search < _BLIND and not self._has_written
-
     def written(self, verdict: Verdict) -> None:
         """The receiver has the next piece, but for what the verdict says."""
         self._pieces.popleft()
-        self._is_touched = self._has_written = True
+        self._is_touched = self.has_written = True
         self._lose(verdict, verdict.lost)
 
     def refused(self, verdict: Verdict, max_bytes: int) -> None:
@@ -112,10 +118,11 @@ class Load:
         piece = self._pieces.popleft()
         self._is_touched = True
         cost = 1 if verdict.is_about_data else _BLIND
-        if piece.is_one_point or self._search < cost:
+        if piece.is_one_point or self._halvings < cost:
             self._lose(verdict, piece.request.items)
             return
-        self._search -= cost
+        self.is_searched = True
+        self._halvings -= cost
         self._put_first(half for streams in piece.halves() for half in write(streams, piece.version, max_bytes))
 
     def given_up(self, verdict: Verdict) -> None:
@@ -140,6 +147,22 @@ class Load:
 
     def _put_first(self, pieces: Iterable[Piece]) -> None:
         self._pieces.extendleft(reversed(list(pieces)))
+
+
+class Doubt:
+    """How far it is looked for what a receiver does not want: less and less far as long as that finds nothing.
+
+    A receiver that refuses everything is thereby asked a few times for each parcel, and one that refuses a little of
+    much is asked until that is found.
+    """
+
+    def __init__(self) -> None:
+        self.halvings = MOST_HALVINGS
+
+    def learn(self, load: Load) -> None:
+        """Take note of a load of which nothing is left."""
+        if load.is_searched:
+            self.halvings = MOST_HALVINGS if load.has_written else max(self.halvings // 2, LEAST_HALVINGS)
 
 
 def _times(stream: Stream) -> list[int]:

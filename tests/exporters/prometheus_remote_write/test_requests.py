@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from collector.errors import DropReason
 from exporters.prometheus_remote_write.answers import Meaning, Verdict
 from exporters.prometheus_remote_write.config import ProtobufMessage
-from exporters.prometheus_remote_write.requests import SEARCH, Load, lanes, write
+from exporters.prometheus_remote_write.requests import (
+    MOST_HALVINGS,
+    Doubt,
+    Load,
+    lanes,
+    write,
+)
 from exporters.prometheus_remote_write.series import (
     Exemplar,
     LabelSet,
@@ -118,7 +124,7 @@ def test_a_search_is_bounded_and_what_it_did_not_come_to_is_lost_and_counted():
 
     taken, requests = settle(load, set(every[::2]))
 
-    assert requests <= 1 + 2 * SEARCH
+    assert requests <= 1 + 2 * MOST_HALVINGS
     assert 4096 == len(taken) + load.report()[0][DropReason.OUT_OF_ORDER]
 
 
@@ -129,16 +135,30 @@ def test_a_search_without_a_hint_ends_sooner():
     _, requests = settle(load, set(every), VAGUE)
 
     assert 33 == requests
-    assert load.is_searched_in_vain
     assert {DropReason.REJECTED_PERMANENT: 4096} == load.report()[0]
 
 
-def test_a_search_that_found_something_was_not_in_vain():
-    load = load_of([stream(f"s{i}") for i in range(4096)])
+def test_whoever_refuses_everything_is_asked_less_and_less_and_whoever_does_not_as_often_as_before():
+    doubt, streams = Doubt(), [stream(f"s{i}") for i in range(512)]
+    every, asked, found = {(f"s{i}", 1) for i in range(512)}, [], None
+    for bad in (*[every] * 6, {("s7", 1)}, every):
+        (piece,) = write(streams, V1, HUGE)
+        load = Load(piece, doubt.halvings)
+        asked.append(settle(load, bad)[1])
+        doubt.learn(load)
+        found = load.report()[0] if len(bad) == 1 else found
 
-    settle(load, {("s0", 1), ("s9", 1), ("s500", 1)}, VAGUE)
+    assert [257, 129, 65, 33, 25, 25, 19, 257] == asked
+    assert {DropReason.OUT_OF_ORDER: 1} == found
 
-    assert not load.is_searched_in_vain
+
+def test_what_needs_no_search_says_nothing_about_searching():
+    doubt, load = Doubt(), load_of([stream("s")])
+    settle(load, {("s", 1)})
+
+    doubt.learn(load)
+
+    assert MOST_HALVINGS == doubt.halvings
 
 
 def test_a_stream_is_cut_between_its_timestamps():
@@ -210,11 +230,18 @@ def test_what_is_refused_for_its_size_is_halved_into_requests_of_the_size_that_i
     assert 50 == load.items
 
 
-@given(st.lists(st.integers(0, 2**64 - 1), max_size=50), st.integers(1, 9))
-def test_a_stream_is_always_in_the_same_lane(identities, number):
-    streams = [Stream(identity, {}, 1) for identity in identities]
+@given(st.lists(st.integers(0, 99), max_size=50), st.integers(1, 9))
+def test_a_stream_is_always_in_the_same_lane(serials, number):
+    streams = [stream(f"s{serial}") for serial in serials]
 
     by_lane = lanes(streams, number)
 
-    assert sorted(identities) == sorted(each.identity for lane in by_lane.values() for each in lane)
+    assert sorted(map(id, streams)) == sorted(id(each) for lane in by_lane.values() for each in lane)
     assert all(each.identity % number == lane for lane, inside in by_lane.items() for each in inside)
+
+
+@pytest.mark.parametrize("items", [0, 1])
+def test_target_info_has_a_lane_of_its_own_whoever_made_it(items):
+    infos = [stream(name, items=items) for name in ("target_info", "shop_target_info")]
+
+    assert {3: infos} == lanes(infos, 3)
