@@ -1,0 +1,1 @@
+"""The shapes that documents have, one module each."""
