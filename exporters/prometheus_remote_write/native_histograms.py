@@ -66,7 +66,7 @@ def native(histogram: Exponential, timestamp: int, start: int) -> NativeHistogra
         UnsupportedError: its scale is too coarse, it has no sum, or receivers would refuse it, and with it, in protocol
             1.0, the whole request.
     """
-    histogram = _checked(histogram)
+    check(histogram)
     shift = max(0, histogram.scale - FINEST)
     negative, positive = layout(histogram.negative, shift), layout(histogram.positive, shift)
     parts = (
@@ -80,6 +80,25 @@ def native(histogram: Exponential, timestamp: int, start: int) -> NativeHistogra
         b"\x78" + varint(timestamp),
     )
     return NativeHistogram(b"".join(parts), start)
+
+
+def check(histogram: Exponential) -> None:
+    """
+    Raises:
+        UnsupportedError: as `native`.
+    """
+    if histogram.scale < COARSEST:
+        raise UnsupportedError(f"an exponential histogram has the scale {histogram.scale}; the coarsest is {COARSEST}")
+    if histogram.sum is None and histogram.count:
+        raise UnsupportedError("an exponential histogram has no sum")
+    if not 0 <= histogram.zero_threshold < math.inf:
+        raise UnsupportedError(f"an exponential histogram has the zero threshold {histogram.zero_threshold}")
+    if histogram.count >> 63:
+        raise UnsupportedError(f"an exponential histogram has the count {histogram.count}")
+    in_buckets = histogram.zero_count + sum(histogram.positive[1]) + sum(histogram.negative[1])
+    # measurements that are no numbers are in no bucket, and make the sum one
+    if in_buckets > histogram.count or (in_buckets < histogram.count and not math.isnan(histogram.sum or 0.0)):
+        raise UnsupportedError(f"an exponential histogram of {histogram.count} has {in_buckets} in its buckets")
 
 
 def stale(timestamp: int) -> NativeHistogram:
@@ -117,20 +136,6 @@ def layout(buckets: Buckets, shift: int) -> tuple[Spans, list[int]]:
         deltas.append(number - last)
         last, end = number, index + 1
     return spans, deltas
-
-
-def _checked(histogram: Exponential) -> Exponential:
-    if histogram.scale < COARSEST:
-        raise UnsupportedError(f"an exponential histogram has the scale {histogram.scale}; the coarsest is {COARSEST}")
-    if histogram.sum is None and histogram.count:
-        raise UnsupportedError("an exponential histogram has no sum")
-    if math.isnan(histogram.zero_threshold) or histogram.zero_threshold < 0:
-        raise UnsupportedError("an exponential histogram has a negative zero threshold")
-    in_buckets = histogram.zero_count + sum(histogram.positive[1]) + sum(histogram.negative[1])
-    # measurements that are no numbers are in no bucket, and make the sum one
-    if in_buckets > histogram.count or (in_buckets < histogram.count and not math.isnan(histogram.sum or 0.0)):
-        raise UnsupportedError(f"an exponential histogram of {histogram.count} has {in_buckets} in its buckets")
-    return histogram
 
 
 def _buckets(span_tag: bytes, delta_tag: bytes, spans: Spans, deltas: Iterable[int]) -> bytes:
