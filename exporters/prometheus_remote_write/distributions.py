@@ -76,6 +76,8 @@ class Buckets:
 
     def buckets(self, bounds: tuple[float, ...]) -> Sequence[LabelSet]:
         """Return a label set for each bound, and the one of the bucket that has everything."""
+        if bounds and bounds[-1] == _REST:
+            bounds = bounds[:-1]
         if bounds != self._bounds:
             self._bounds, self._series = bounds, self._made(bounds)
         return self._series
