@@ -136,7 +136,8 @@ def _success(request: Request, written: Written | None, message: str, *, is_v2: 
     if written is None:
         # Remote-Write 2.0, "Required Written Response Headers": as if it were 415
         return Verdict(Meaning.OTHER_VERSION, "the receiver does not say what it has written")
-    return Verdict(Meaning.WRITTEN, message, DropReason.PARTIAL_SUCCESS, written.lost(request))
+    text = f"{message}, but less was written than was sent"
+    return Verdict(Meaning.WRITTEN, text, DropReason.PARTIAL_SUCCESS, written.lost(request))
 
 
 def _reason(status: int, body: bytes, *, whole: bool = False) -> DropReason:

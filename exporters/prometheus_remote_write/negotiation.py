@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-
+from collector.api import Settings
 from exporters.prometheus_remote_write.answers import Meaning, Verdict
 from exporters.prometheus_remote_write.config import ProtobufMessage
 
@@ -11,9 +10,9 @@ from exporters.prometheus_remote_write.config import ProtobufMessage
 class Negotiation:
     """Speaks the wanted version until the receiver turns out not to understand it, and 1.0 from then on."""
 
-    def __init__(self, wanted: ProtobufMessage, logger: logging.Logger) -> None:
+    def __init__(self, wanted: ProtobufMessage, settings: Settings) -> None:
         self.version = wanted
-        self._logger = logger
+        self._settings = settings
         self._is_understood = wanted is ProtobufMessage.V1
 
     def should_send_again(self, spoken: ProtobufMessage, verdict: Verdict) -> bool:
@@ -31,8 +30,7 @@ class Negotiation:
         if not is_lost_on_it and not (verdict.meaning is Meaning.SOME_OF_IT and not self._is_understood):
             return False
         if self.version is not ProtobufMessage.V1:
-            self._logger.warning(
-                "the receiver does not understand remote write 2.0, so it gets 1.0: %s", verdict.message
-            )
+            text = "%s: the receiver does not understand remote write 2.0, so it gets 1.0: %s"
+            self._settings.logger.warning(text, self._settings.id, verdict.message)
         self.version = ProtobufMessage.V1
         return True
