@@ -85,6 +85,8 @@ class Sending:
         match answer.status:
             case status if 200 <= status < 300:
                 self._settle(bulk, unusual_items(answer, len(piece)))
+            case status if status in self._config.retry.retry_on_status:
+                raise self._refusal(bulk, answer)
             case 413:
                 self._is_too_large(bulk, piece, len(body))
             case 400:

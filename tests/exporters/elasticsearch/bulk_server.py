@@ -3,6 +3,7 @@ A server that understands bulk requests as far as these tests need it: it reads 
 answers from a script.
 """
 
+import asyncio
 import gzip
 from typing import NamedTuple
 
@@ -72,6 +73,8 @@ class BulkServer(TcpServer):
         self.stored = []
         self.templates = {}
         self._ids = set()
+        self.asked = asyncio.Event()
+        """Set with each request that was read."""
 
     @property
     def sources(self):
@@ -97,6 +100,7 @@ class BulkServer(TcpServer):
         while True:
             request = await read_request(reader)
             self.requests.append(request)
+            self.asked.set()
             step = self._step(request)
             if not isinstance(step, bytes):
                 await step(reader, writer)

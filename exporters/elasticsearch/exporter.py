@@ -1,0 +1,95 @@
+"""Ties it together: batches become documents, documents requests, and answers the books."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from collector.api import RECORD_SIGNALS, Batch, ExporterFactory, Outcome, Parcel, Prepared, Settings
+from exporters.elasticsearch.bulk import parcels
+from exporters.elasticsearch.cluster import Cluster
+from exporters.elasticsearch.config import ElasticsearchConfig
+from exporters.elasticsearch.documents import Documents
+from exporters.elasticsearch.notices import Notices
+from exporters.elasticsearch.sending import Sending
+from exporters.elasticsearch.server import Server
+from exporters.elasticsearch.writer import Writer
+
+MANY = 300
+"""Items from which a batch is translated in a thread: 2 ms or more, for which the loop should not stand still.
+
+Measured on two cores with 10 000 documents of 8 us, and a server on the loop that answers as fast as it is asked: in
+the loop, nothing is answered for 60 ms; if the loop runs after every 200 documents, the 99th percentile is 3 ms; in a
+thread it is 0.1 ms, and translating takes a third longer.
+"""
+_Translated = tuple[Documents, list[Parcel]]
+
+
+class ElasticsearchExporter:
+    """Translates each batch once, and sends each document until the cluster has answered for it."""
+
+    def __init__(self, config: ElasticsearchConfig, settings: Settings) -> None:
+        """
+        Raises:
+            ConfigError: `auth` names no extension that has credentials.
+        """
+        self._config = config
+        self._notices = Notices(settings)
+        self._writer = Writer(config, settings.clock.time)
+        self._cluster = Cluster(config, settings)
+        self._sending = Sending(config, settings, self._cluster, self._writer.written)
+        self._thread: asyncio.Future[_Translated] | None = None
+        self._server = Server(config, settings, self._cluster, {})
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Find out about the server on the side: one that is down keeps nothing from starting."""
+        self._sending.check()
+        discover = self._config.discover
+        async with self._cluster.lifespan(), asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(self._server.look())]
+            if discover.on_start or discover.interval:
+                running.append(tasks.create_task(self._server.discover()))
+            try:
+                yield
+            finally:
+                for task in running:
+                    task.cancel()
+
+    async def prepare(self, batch: Batch) -> Prepared:
+        documents, found = await self._translated(batch)
+        for why, items in documents.notes.items():
+            self._notices.sometimes(why, f"{items} items are not sent: {why}")
+        return Prepared(tuple(found), documents.dropped)
+
+    async def send(self, parcel: Parcel) -> Outcome | None:
+        await self._server.prepare()
+        return await self._sending.attempt(parcel.content)
+
+    async def _translated(self, batch: Batch) -> _Translated:
+        """Translate a large batch in a thread; one that was given up goes on there, and the next one waits for it."""
+        if self._thread and not self._thread.done():
+            await asyncio.wait([self._thread])
+        if len(batch) < MANY:
+            return self._translate(batch)
+        self._thread = asyncio.get_running_loop().run_in_executor(None, self._translate, batch)
+        return await asyncio.shield(self._thread)
+
+    def _translate(self, batch: Batch) -> _Translated:
+        documents = self._writer.write(batch)
+        return documents, parcels(documents, self._config.flush.bytes)
+
+
+factory = ExporterFactory(
+    config=ElasticsearchConfig,
+    build=ElasticsearchExporter,
+    signals=RECORD_SIGNALS,
+    timeout=90.0,
+    initial_interval=0.1,
+    example="""
+endpoint: http://localhost:9200
+mapping: {mode: otel}
+dead_letter: {index: otel-dead-letter}
+""".strip(),
+)

@@ -1,0 +1,127 @@
+"""Translating in the background, starting, and what a request looks like."""
+
+import asyncio
+import base64
+import threading
+
+import pytest
+import yaml
+
+from collector.api import PreparingExporter
+from collector.batch import Signal
+from collector.errors import StartError
+from collector.testing import make_batch
+from exporters.elasticsearch.documents import Documents
+from exporters.elasticsearch.exporter import MANY
+from tests.exporters.elasticsearch.bulk_server import BulkServer
+from tests.exporters.elasticsearch.hand_made import document
+from tests.exporters.servers import exporter, longest_turn
+
+
+def to(port=1, **config):
+    return exporter("elasticsearch", yaml.safe_dump({"endpoint": f"http://127.0.0.1:{port}", **config}))
+
+
+async def bring(exporting, batch):
+    async with exporting.lifespan():
+        for parcel in (await exporting.prepare(batch)).parcels:
+            assert await exporting.send(parcel) is None
+
+
+@pytest.mark.parametrize("items", [1, MANY, 2 * MANY])
+async def test_a_batch_arrives_whichever_way_it_is_translated(items):
+    server = BulkServer()
+    async with server.running():
+        exporting = to(server.port)
+        assert isinstance(exporting, PreparingExporter)
+        await bring(exporting, make_batch(items=items))
+
+    assert items == len(server.stored)
+
+
+async def test_requests_carry_credentials_and_headers_and_go_to_the_path_of_a_proxy():
+    server = BulkServer()
+    async with server.running():
+        its = {"user": "elastic", "password": "hush", "headers": {"X-Tenant": "shop"}}
+        await bring(to(server.port, endpoint=f"http://127.0.0.1:{server.port}/search/", **its), make_batch())
+
+    (request,) = [request for request in server.requests if "_bulk" in request.path]
+    assert request.path.startswith("/search/_bulk?")
+    assert "Basic " + base64.b64encode(b"elastic:hush").decode() == request.headers["authorization"]
+    assert "shop" == request.headers["x-tenant"]
+
+
+@pytest.mark.slow
+async def test_receivers_go_on_while_a_large_batch_is_translated():
+    exporting, batch = to(), make_batch(items=8_000, key="value", other=5)
+    stalled, took = await longest_turn(exporting.prepare(batch))
+
+    assert stalled < took / 4
+
+
+class Overlapping:
+    """
+    A writer that notes whether two batches are written at the same time; the first waits until it is told to end.
+    """
+
+    def __init__(self):
+        self.has_begun, self.may_end = threading.Event(), threading.Event()
+        self.is_writing, self.overlapped = False, False
+
+    def write(self, batch):
+        self.overlapped |= self.is_writing
+        self.is_writing = True
+        self.has_begun.set()
+        if len(batch) >= MANY:
+            self.may_end.wait(10)
+        self.is_writing = False
+        return Documents([document(n) for n in range(len(batch))])
+
+
+@pytest.mark.parametrize("items", [1, MANY])
+async def test_a_batch_that_is_given_up_while_it_is_translated_is_not_run_over_by_the_next(items):
+    exporting, writer = to(), Overlapping()
+    exporting._writer = writer
+    first = asyncio.create_task(exporting.prepare(make_batch(items=MANY)))
+    await asyncio.to_thread(writer.has_begun.wait, 10)
+    first.cancel()
+    await asyncio.wait([first])
+    second = asyncio.create_task(exporting.prepare(make_batch(items=items)))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    writer.may_end.set()
+    prepared = await second
+
+    assert first.cancelled()
+    assert not writer.overlapped
+    assert [items] == [parcel.items for parcel in prepared.parcels]
+
+
+async def test_records_that_no_document_can_hold_are_counted_and_told_of(caplog):
+    exporting = to()
+    documents = Documents([document(0)])
+    documents.drop("a histogram is cumulative", 3)
+    exporting._writer = type("Writer", (), {"write": lambda self, batch: documents})()
+    prepared = await exporting.prepare(make_batch(Signal.METRICS, items=4))
+
+    assert {"unsupported": 3} == prepared.dropped
+    assert "3 items are not sent: a histogram is cumulative" in caplog.text
+
+
+async def test_a_server_that_is_down_keeps_nothing_from_starting_and_stopping():
+    async with BulkServer().running() as gone:
+        pass
+    exporting = to(gone.port, discover={"on_start": True})
+
+    async with asyncio.timeout(5):
+        for _ in range(2):
+            async with exporting.lifespan():
+                pass
+
+
+async def test_a_dead_letter_that_cannot_be_written_is_found_at_the_start(tmp_path):
+    exporting = to(dead_letter={"file": str(tmp_path / "no" / "dead.jsonl")})
+
+    with pytest.raises(StartError, match="dead_letter::file"):
+        async with exporting.lifespan():
+            pass
