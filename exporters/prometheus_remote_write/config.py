@@ -102,8 +102,8 @@ class RemoteWriteConfig(HttpConnectionConfig):
         default=5,
         ge=1,
         le=1000,
-        description="How many requests are under way at the same time. Each series always has the same place among "
-        "them, so that its samples arrive in their order.",
+        description="How many requests are under way at the same time, beside those of target_info. Each series always "
+        "has the same place among them, so that its samples arrive in their order.",
     )
     send_metadata: bool = Field(
         default=False,
