@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from collector.wire.declaration import declare
-from collector.wire.projection import OPAQUE, VALUE, project
-from exporters.jaeger.model import JaegerSpan, Reference, TagValue
+from collector.wire.projection import OPAQUE, project
+from exporters.jaeger.model import JaegerSpan, Tag, TagValue
 
 POST_SPANS = "/jaeger.api_v2.CollectorService/PostSpans"
 _BILLION = 1_000_000_000
@@ -35,27 +35,12 @@ MESSAGES = declare(
 )
 """Timestamp and Duration are google.protobuf's."""
 
-# What is written apart is bytes here.  What is empty is left out by hand: these classes write what was set
-_KeyValue: Any = MESSAGES["KeyValue"]
-_SpanRef: Any = MESSAGES["SpanRef"]
-_TIME = {"seconds": VALUE, "nanos": VALUE}
-_Log: Any = project(MESSAGES["Log"], {"timestamp": _TIME, "fields": OPAQUE})
-_Process: Any = project(MESSAGES["Process"], {"service_name": VALUE, "tags": OPAQUE})
+_Log: Any = MESSAGES["Log"]
+_Process: Any = MESSAGES["Process"]
+_Span: Any = MESSAGES["Span"]
+# What was written before is bytes here
+_Logs: Any = project(MESSAGES["Span"], {"logs": OPAQUE})
 _Request: Any = project(MESSAGES["PostSpansRequest"], {"batch": {"spans": OPAQUE, "process": OPAQUE}})
-_Span: Any = project(
-    MESSAGES["Span"],
-    {
-        "trace_id": VALUE,
-        "span_id": VALUE,
-        "operation_name": VALUE,
-        "references": OPAQUE,
-        "flags": VALUE,
-        "start_time": _TIME,
-        "duration": _TIME,
-        "tags": OPAQUE,
-        "logs": OPAQUE,
-    },
-)
 
 # model.proto, ValueType: by the Python type of a value
 _TYPES: dict[type, tuple[int, str]] = {
@@ -68,48 +53,45 @@ _TYPES: dict[type, tuple[int, str]] = {
 
 
 class ApiV2:
-    """Implements `model.Format`."""
+    """Implements `model.Format`.
+
+    Two messages of a type, one behind the other, are one that has the fields of both.  So a tag is written as a span
+    that has nothing else, and put behind what the span has itself.
+    """
 
     def tag(self, key: str, value: TagValue) -> bytes:
-        kind, field = _TYPES[type(value)]
-        return bytes(_KeyValue(key=key, v_type=kind, **{field: value}).SerializeToString())
+        return bytes(_Span(tags=[_key_value(key, value)]).SerializeToString())
+
+    def field(self, key: str, value: TagValue) -> bytes:
+        return bytes(_Log(fields=[_key_value(key, value)]).SerializeToString())
 
     def log(self, time: int, fields: Sequence[bytes]) -> bytes:
-        log = _Log(fields=fields)
+        log = _Log()
         _set_time(log.timestamp, time)
-        return bytes(log.SerializeToString())
+        return bytes(_Logs(logs=[b"".join([log.SerializeToString(), *fields])]).SerializeToString())
 
-    def process(self, service: str, tags: Sequence[bytes]) -> bytes:
-        process = _Process(tags=tags)
-        if service:
-            process.service_name = service.encode()
+    def process(self, service: str, tags: Sequence[Tag]) -> bytes:
+        process = _Process(service_name=service, tags=[_key_value(*tag) for tag in tags])
         return bytes(process.SerializeToString())
 
     def span(self, span: JaegerSpan) -> bytes:
-        message = _Span(trace_id=span.trace_id, span_id=span.span_id, tags=span.tags, logs=span.logs)
-        if span.name:
-            message.operation_name = span.name
-        if span.references:
-            message.references.extend(map(_reference, span.references))
-        if span.flags:
-            message.flags = span.flags
+        message = _Span(
+            trace_id=span.trace_id, span_id=span.span_id, operation_name=span.name.decode(), flags=span.flags
+        )
+        for trace_id, span_id, ref_type in span.references:
+            message.references.add(trace_id=trace_id, span_id=span_id, ref_type=ref_type)
         _set_time(message.start_time, span.start)
         _set_time(message.duration, span.duration)
-        return bytes(message.SerializeToString())
+        return b"".join([message.SerializeToString(), *span.tags, *span.logs])
 
     def batch(self, process: bytes, spans: Sequence[bytes]) -> bytes:
         return bytes(_Request(batch={"spans": spans, "process": process}).SerializeToString())
 
 
+def _key_value(key: str, value: TagValue) -> dict[str, Any]:
+    kind, field = _TYPES[type(value)]
+    return {"key": key, "v_type": kind, field: value}
+
+
 def _set_time(into: Any, nanoseconds: int) -> None:
-    seconds, nanos = divmod(nanoseconds, _BILLION)
-    into.SetInParent()
-    if seconds:
-        into.seconds = seconds
-    if nanos:
-        into.nanos = nanos
-
-
-def _reference(reference: Reference) -> bytes:
-    trace_id, span_id, ref_type = reference
-    return bytes(_SpanRef(trace_id=trace_id, span_id=span_id, ref_type=ref_type).SerializeToString())
+    into.seconds, into.nanos = divmod(nanoseconds, _BILLION)

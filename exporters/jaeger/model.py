@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 TagValue: TypeAlias = str | bool | int | float | bytes
 """The five types that a tag can have."""
+Tag: TypeAlias = tuple[str, TagValue]
 
 
 class RefType(enum.IntEnum):
@@ -41,19 +42,23 @@ class JaegerSpan(NamedTuple):
     duration: int
     """Nanoseconds, not negative, at most 2**63 - 1: a Go duration holds no more."""
     tags: Sequence[bytes]
-    """As the format writes them."""
+    """As the format writes them in a span."""
     logs: Sequence[bytes]
 
 
 class Format(Protocol):
     """One way to write the model: each part on its own, so that parts that come again are written once."""
 
-    def tag(self, key: str, value: TagValue) -> bytes: ...
+    def tag(self, key: str, value: TagValue) -> bytes:
+        """Return a tag as it stands in a span."""
+
+    def field(self, key: str, value: TagValue) -> bytes:
+        """Return a tag as it stands in a log."""
 
     def log(self, time: int, fields: Sequence[bytes]) -> bytes:
-        """Return what happened at `time`, in nanoseconds since the Unix epoch."""
+        """Return what happened at `time`, in nanoseconds since the Unix epoch, as it stands in a span."""
 
-    def process(self, service: str, tags: Sequence[bytes]) -> bytes: ...
+    def process(self, service: str, tags: Sequence[Tag]) -> bytes: ...
 
     def span(self, span: JaegerSpan) -> bytes: ...
 

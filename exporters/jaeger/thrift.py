@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from struct import Struct
 
-from exporters.jaeger.model import JaegerSpan, Reference, TagValue
+from exporters.jaeger.model import JaegerSpan, Reference, Tag, TagValue
 
 CONTENT_TYPE = "application/vnd.apache.thrift.binary"
 
@@ -62,11 +62,14 @@ class Thrift:
         kind, write = _VALUES[type(value)]
         return _string(1, key.encode()) + _i32(2, kind) + write(value) + _STOP
 
+    def field(self, key: str, value: TagValue) -> bytes:
+        return self.tag(key, value)
+
     def log(self, time: int, fields: Sequence[bytes]) -> bytes:
         return _i64(1, time // _MICROSECOND) + _structs(2, fields) + _STOP
 
-    def process(self, service: str, tags: Sequence[bytes]) -> bytes:
-        return _string(1, service.encode()) + _optional(2, tags) + _STOP
+    def process(self, service: str, tags: Sequence[Tag]) -> bytes:
+        return _string(1, service.encode()) + _optional(2, [self.tag(*tag) for tag in tags]) + _STOP
 
     def span(self, span: JaegerSpan) -> bytes:
         parts = (

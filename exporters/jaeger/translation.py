@@ -75,6 +75,7 @@ class Translation:
     def __init__(self, format: Format) -> None:
         self._format = format
         self._tags = Memo(self._tag_of, _REMEMBERED_TAGS, longest=_LONGEST_TAG)
+        self._fields = Memo(self._field_of, _REMEMBERED_TAGS, longest=_LONGEST_TAG)
         self._remembered = lru_cache(_REMEMBERED_PROCESSES)(self._process)
         self._tag = lru_cache(_REMEMBERED_OWN_TAGS)(format.tag)
 
@@ -119,12 +120,11 @@ class Translation:
 
     def _process(self, attributes: tuple[bytes, ...]) -> bytes:
         service, tags = "" if attributes else NO_SERVICE, []
-        for attribute in attributes:
-            key, value = read_pair(attribute)
+        for key, value in map(read_pair, attributes):
             if key == "service.name":
                 service = as_text(value)
             else:
-                tags.append(self._format.tag(key, tag_value(value)))
+                tags.append((key, tag_value(value)))
         return self._format.process(service, tags)
 
     def _scope_tags(self, scope: Any) -> list[bytes]:
@@ -176,9 +176,9 @@ class Translation:
             yield self._text_tag("otel.status_description", message)
 
     def _log(self, event: Any) -> bytes:
-        fields = self._tags.all(event.attributes)
+        fields = self._fields.all(event.attributes)
         if event.name and not any(map(_is_called_event, event.attributes)):
-            fields = [self._text_tag("event", event.name), *fields]
+            fields = [self._format.field("event", event.name.decode()), *fields]
         return self._format.log(event.time_unix_nano, fields)
 
     def _text_tag(self, key: str, value: bytes) -> bytes:
@@ -188,6 +188,10 @@ class Translation:
     def _tag_of(self, attribute: bytes) -> bytes:
         key, value = read_pair(attribute)
         return self._format.tag(key, tag_value(value))
+
+    def _field_of(self, attribute: bytes) -> bytes:
+        key, value = read_pair(attribute)
+        return self._format.field(key, tag_value(value))
 
 
 def tag_value(value: Any) -> TagValue:
