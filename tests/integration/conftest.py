@@ -32,11 +32,11 @@ def serve(tmp_path_factory):
     """
     running = []
 
-    def start(server):
+    def start_one(server):
         running.append(server(tmp_path_factory.mktemp(server.name)))
         return running[-1]
 
-    yield start
+    yield start_one
     for server in running:
         server.stop()
 

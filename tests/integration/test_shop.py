@@ -1,0 +1,74 @@
+"""The example's shop, one collector, and three servers behind it: each order is found in all of them."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from collector.batch import Signal
+from tests.integration.collectors import Books, new_name, settled
+from tests.integration.servers import ROOT, Prometheus
+
+pytestmark = pytest.mark.slow
+
+ORDERS = 25
+CONFIG = """
+receivers: {otlp: {protocols: {grpc: {endpoint: "localhost:{grpc}"}}}}
+processors: {batch: {timeout: 50ms}}
+exporters:
+  jaeger: {endpoint: "127.0.0.1:{jaeger}"}
+  prometheus_remote_write: {endpoint: "http://127.0.0.1:{prometheus}/api/v1/write"}
+  elasticsearch: {endpoint: "http://127.0.0.1:{opensearch}", flavor: opensearch, manage_templates: true}
+service:
+  telemetry: {metrics: {address: "localhost:{metrics}"}}
+  pipelines:
+    traces: {receivers: [otlp], processors: [batch], exporters: [jaeger, elasticsearch]}
+    metrics: {receivers: [otlp], processors: [batch], exporters: [prometheus_remote_write]}
+    logs: {receivers: [otlp], processors: [batch], exporters: [elasticsearch]}
+"""
+
+
+def sell(collector, orders, dataset):
+    shop = ROOT / "examples" / "shop" / "shop.py"
+    arguments = ["--endpoint", f"localhost:{collector.ports['grpc']}", "--orders", str(orders), "--pause", "0"]
+    environ = {**os.environ, "OTEL_RESOURCE_ATTRIBUTES": f"data_stream.dataset={dataset},deployment={dataset}"}
+    subprocess.run([sys.executable, shop, *arguments], env=environ, capture_output=True, timeout=60, check=True)
+
+
+def test_an_order_is_a_trace_a_metric_and_a_log_and_all_counts_agree(start, serve, jaeger, opensearch):
+    prometheus, dataset = serve(Prometheus), new_name()
+    ports = {"jaeger": jaeger.grpc, "prometheus": prometheus.port, "opensearch": opensearch.port}
+    collector = start(CONFIG, **ports)
+
+    sell(collector, ORDERS, dataset)
+    books = {signal: settled(collector, signal) for signal in (Signal.TRACES, Signal.METRICS, Signal.LOGS)}
+    collector.stop()
+
+    tags = {"key": "deployment", "type": "string", "value": dataset}
+    spans = [span for span in jaeger.received() if tags in span["process"]["tags"]]
+    documents = opensearch.search(f"traces-{dataset}.otel-default")
+    logs = opensearch.search(f"logs-{dataset}.otel-default")
+    points = books[Signal.METRICS].accepted
+    assert Books(3 * ORDERS, 2 * 3 * ORDERS, {}) == books[Signal.TRACES]  # each span to both
+    assert Books(points, points, {}) == books[Signal.METRICS]
+    assert Books(len(logs), len(logs), {}) == books[Signal.LOGS]
+    assert ids(spans, "traceID", "spanID") == ids(documents, "trace_id", "span_id")
+    assert 3 * ORDERS == len(ids(documents, "trace_id", "span_id"))
+
+    now = time.time() + 1
+    ((_, sold),) = prometheus.query("sum(shop_orders_total)", at=now)
+    ((_, valued),) = prometheus.query("sum(shop_order_value_EUR_count)", at=now)
+    orders = {span["traceID"] for span in spans if span["operationName"] == "POST /orders"}
+    taken = [log["trace_id"] for log in logs if log["body"]["text"].startswith("Order ")]
+    exemplars = prometheus.exemplars("shop_orders_total", now - 3600, now)
+    linked = {found["labels"]["trace_id"] for series in exemplars for found in series["exemplars"]}
+    assert (ORDERS, ORDERS) == (sold, valued)
+    assert sorted(orders) == sorted(taken)
+    assert linked
+    assert linked <= orders
+
+
+def ids(found, *fields):
+    return {tuple(each[field] for field in fields) for each in found}
