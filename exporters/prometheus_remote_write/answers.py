@@ -124,7 +124,7 @@ def read(answer: HttpAnswer, request: Request, *, is_v2: bool, now: float) -> Ve
     if written and status in _TO_SOME_OF_IT and status != _TOO_LARGE:
         return Verdict(Meaning.WRITTEN, message, _reason(status, answer.body), written.lost(request))
     if status in _TO_SOME_OF_IT and media_type(headers) != "text/html":
-        about_data = status == _TOO_LARGE or bool(_SOUNDS_LIKE_SOME.search(_text(answer.body)))
+        about_data = status in {_CONFLICT, _TOO_LARGE} or bool(_SOUNDS_LIKE_SOME.search(_text(answer.body)))
         return Verdict(Meaning.SOME_OF_IT, message, _reason(status, answer.body, whole=True), is_about_data=about_data)
     return Verdict(Meaning.NEVER, message)
 

@@ -58,7 +58,7 @@ class RemoteWriteExporter:
         self._families = Families()
         self._max_bytes = config.max_batch_size_bytes
         self._doubt = Doubt()
-        self._has_warned = False
+        self._warned: set[str] = set()
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -131,7 +131,7 @@ class RemoteWriteExporter:
         if self._negotiation.should_send_again(piece.version, verdict):
             return  # in the version that is spoken from now on
         if verdict.meaning is Meaning.SOME_OF_IT and piece.is_one_point and not piece.request.items:
-            self._settings.logger.warning("%s: lost target_info: %s", self._settings.id, verdict.message)
+            self._warn_once("target_info is refused; do several collectors send the same resource? %s", verdict.message)
         match verdict.meaning:
             case Meaning.WRITTEN:
                 load.written(verdict)
@@ -149,15 +149,14 @@ class RemoteWriteExporter:
             headers["retry-attempt"] = str(retries)
         answer = await self._client.post(self._config.endpoint, await _compressed(body), content_type, headers)
         if 200 <= answer.status < 300 and media_type(answer.headers) == "text/html":
-            self._wonder_once(answer.status)
+            # both protocols ignore the body of a success, but a page may come from something else altogether
+            self._warn_once("the receiver answers %d with a page in HTML; is `endpoint` right?", answer.status)
         return answer
 
-    def _wonder_once(self, status: int) -> None:
-        """Both protocols ignore the body of a success, but a page may come from something else altogether."""
-        if not self._has_warned:
-            self._has_warned = True
-            text = "%s: the receiver answers %d with a page in HTML; is `endpoint` right?"
-            self._settings.logger.warning(text, self._settings.id, status)
+    def _warn_once(self, text: str, *arguments: object) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            self._settings.logger.warning("%s: %s", self._settings.id, text % arguments)
 
     def _what_to_tell(self, translation: Translation) -> list[Parcel]:
         if self._negotiation.version is not ProtobufMessage.V1:

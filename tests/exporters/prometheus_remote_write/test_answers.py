@@ -142,11 +142,18 @@ def test_why_something_is_refused(status, body, reason):
 
 
 @pytest.mark.parametrize(
-    ("body", "is_about_data"),
-    [(b"invalid labels", True), (b"too many series", True), (b"snappy: corrupt input", False), (b"", False)],
+    ("status", "body", "is_about_data"),
+    [
+        (400, b"invalid labels", True),
+        (422, b"too many series", True),
+        (409, b"conflict", True),
+        (413, b"", True),
+        (400, b"snappy: corrupt input", False),
+        (400, b"", False),
+    ],
 )
-def test_whether_the_receiver_speaks_of_data(body, is_about_data):
-    assert is_about_data is verdict(400, body).is_about_data
+def test_whether_the_receiver_speaks_of_data(status, body, is_about_data):
+    assert is_about_data is verdict(status, body).is_about_data
 
 
 def test_a_page_in_html_is_not_about_data_and_not_shown():

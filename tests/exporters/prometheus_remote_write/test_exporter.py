@@ -198,17 +198,22 @@ async def test_a_stale_marker_arrives_bit_by_bit_also_after_retries_and_a_search
     assert STALE in b"".join(bodies[-2:])
 
 
-async def test_a_target_info_that_is_refused_costs_no_data_and_no_search():
-    batch = make_metrics(
-        *({"name": name} for name in names(50)), resource={"service.name": "shop", "host.name": "a", "os.type": "linux"}
-    )
+async def test_a_target_info_that_is_refused_costs_no_data_and_no_search_and_is_told_once(caplog):
+    batches = [
+        make_metrics(
+            *({"name": name, "points": [{"value": at, "time_unix_nano": (NOW + at) * 10**9}]} for name in names(50)),
+            resource={"service.name": "shop", "host.name": "a"},
+        )
+        for at in (1, 2)
+    ]
     receiver = Receiver(refuses=lambda sample: dict(sample[0])["__name__"] == "target_info")
 
-    collector = await write(receiver, batch, target_info={"enabled": True}, max_batch_request_parallelism=1)
+    collector = await write(receiver, *batches, target_info={"enabled": True}, max_batch_request_parallelism=1)
 
-    assert 2 == len(receiver.requests)
-    assert 50 == len(receiver.samples) == collector.sent
+    assert 4 == len(receiver.requests)
+    assert 100 == len(receiver.samples) == collector.sent
     assert ({}, True) == (collector.dropped, collector.is_balanced)
+    assert 1 == caplog.text.count("target_info is refused")
 
 
 async def test_metadata_travels_in_requests_of_its_own_and_only_when_it_is_wanted():
