@@ -78,6 +78,16 @@ async def test_a_resource_that_is_refused_for_good_takes_no_other_with_it(protoc
     assert (3, 4, {DropReason.REJECTED_PERMANENT: 2}) == (len(told.requests), told.sent, told.dropped)
 
 
+async def test_many_resources_are_sent_over_few_connections():
+    batch = Batch.join([make_spans({}, resource={"service.name": str(n)}) for n in range(100)])
+    backend = HttpBackend()
+    async with backend.running():
+        told = await deliver_to("thrift_http", f"127.0.0.1:{backend.port}", batch)
+
+    assert (100, 100) == (told.sent, len(backend.requests))
+    assert backend.opened <= 16
+
+
 @every
 async def test_a_jaeger_that_is_busy_for_long_is_asked_until_it_takes_the_spans(protocol):
     told = await deliver(protocol, [busy(protocol)] * 5, make_batch(items=3))
