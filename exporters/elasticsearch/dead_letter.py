@@ -115,8 +115,14 @@ class DeadLetterIndex:
     async def bury(self, letters: Sequence[Letter], time: float) -> list[Unburied]:
         by_id = {(document := self._document(letter, time)).id: (document, letter) for letter in letters}
         never: list[Unburied] = []
-        for piece in cut([document for document, _ in by_id.values()], self._most):
-            never += [(by_id[piece[position].id][1], found) for position, found in await self._write(piece)]
+        pieces = list(cut([document for document, _ in by_id.values()], self._most))
+        while pieces:
+            piece = pieces.pop(0)
+            refused = await self._write(piece)
+            if len(piece) > 1 and len(refused) == len(piece) and refused[0][1].status == 413:
+                pieces[:0] = [piece[: len(piece) // 2], piece[len(piece) // 2 :]]
+            else:
+                never += [(by_id[piece[position].id][1], found) for position, found in refused]
         return never
 
     async def _write(self, piece: Piece) -> list[tuple[int, ItemAnswer]]:

@@ -92,6 +92,22 @@ async def test_an_exporter_whose_server_hangs_holds_up_nobody():
     assert (7, {DropReason.SHUTDOWN_DEADLINE: 7}, True) == (collector.sent, collector.dropped, collector.is_balanced)
 
 
+async def test_of_several_nodes_those_that_are_there_are_used_without_a_pause():
+    async with BulkServer().running() as gone:
+        pass
+    first, second = BulkServer(), BulkServer()
+    async with first.running(), second.running():
+        endpoints = [f"http://127.0.0.1:{server.port}" for server in (gone, first, second)]
+        collector = to(a=(gone, {"endpoint": "", "endpoints": endpoints, "retry_on_failure": {"enabled": False}}))
+        async with collector.running():
+            await collector.consume(*[spans(2, first=2 * n) for n in range(10)])
+
+    assert (20, {}, True) == (collector.sent, collector.dropped, collector.is_balanced)
+    assert first.stored
+    assert second.stored
+    assert 20 == len(first.stored) + len(second.stored)
+
+
 async def test_a_full_queue_refuses_at_the_front_door():
     server = BulkServer([refusal(503)] * 100_000)
     async with server.running():

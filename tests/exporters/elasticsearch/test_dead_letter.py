@@ -210,3 +210,11 @@ def test_a_file_that_is_there_keeps_what_it_has(path):
     DeadLetterFile(path).check()
 
     assert "{}\n" == path.read_text()
+
+
+async def test_letters_that_are_too_many_for_one_request_go_in_several():
+    server = BulkServer([answer([BAD] * 5), refusal(413)])
+    outcome = await attempt(server, [document(n) for n in range(5)], dead_letter={"index": "dead"})
+
+    assert {DropReason.DEAD_LETTER: 5} == outcome.dropped
+    assert [5, 5, 2, 3] == [len(bulk) for bulk in server.bulks]
