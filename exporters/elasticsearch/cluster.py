@@ -20,6 +20,8 @@ NDJSON = "application/x-ndjson"
 """What every version of Elasticsearch and OpenSearch takes; requests of bulk are the same in all of them."""
 PATIENCE = 10.0
 """Seconds that a question about the cluster may take; it has no attempt around it that is bounded."""
+_MASTER = ("master", "cluster_manager", "voting_only")
+"""What Elasticsearch and OpenSearch call it."""
 _MOST_NODES = 4 << 20
 """Bytes read of a list of nodes: a cluster of a thousand has less."""
 
@@ -98,15 +100,20 @@ class Cluster:
 def nodes_in(body: bytes, scheme: str) -> list[str]:
     """Return the URLs of the nodes in an answer to `GET /_nodes/http` that take documents; empty if it is none.
 
-    Elasticsearch reference, "Nodes info API": nodes that are master and nothing else should not be sent documents;
-    `publish_address` is ADDRESS:PORT, or NAME/ADDRESS:PORT whose name is what a certificate has.
+    Elasticsearch reference, "Nodes info API": nodes that are master and nothing else should not be sent documents, and
+    one without any role coordinates; `publish_address` is ADDRESS:PORT, or NAME/ADDRESS:PORT whose name is what a certificate has.
     """
     try:
         nodes = orjson.loads(body)["nodes"].values()
     except (ValueError, KeyError, TypeError, AttributeError):
         return []
-    found = [_address(node) for node in nodes if isinstance(node, Mapping) and node.get("roles") != ["master"]]
+    found = [_address(node) for node in nodes if isinstance(node, Mapping) and not _is_master_only(node)]
     return [f"{scheme}://{address}" for address in found if address]
+
+
+def _is_master_only(node: Mapping[str, Any]) -> bool:
+    roles = node.get("roles")
+    return isinstance(roles, list) and bool(roles) and all(role in _MASTER for role in roles)
 
 
 def _address(node: Mapping[str, Any]) -> str:
