@@ -101,7 +101,8 @@ def nodes_in(body: bytes, scheme: str) -> list[str]:
     """Return the URLs of the nodes in an answer to `GET /_nodes/http` that take documents; empty if it is none.
 
     Elasticsearch reference, "Nodes info API": nodes that are master and nothing else should not be sent documents, and
-    one without any role coordinates; `publish_address` is ADDRESS:PORT, or NAME/ADDRESS:PORT whose name is what a certificate has.
+    one without any role coordinates.  `publish_address` is ADDRESS:PORT, or NAME/ADDRESS:PORT if the node was given a
+    name, which is then what its certificate has.
     """
     try:
         nodes = orjson.loads(body)["nodes"].values()
