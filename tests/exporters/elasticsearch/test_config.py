@@ -1,4 +1,6 @@
 import base64
+import subprocess
+import sys
 
 import pytest
 from pydantic import ValidationError
@@ -174,3 +176,12 @@ def test_a_key_without_a_value_means_the_defaults():
 def test_unknown_keys_are_errors():
     with pytest.raises(ValidationError, match="Extra inputs"):
         config_of("flsh: {}")
+
+
+def test_checking_a_configuration_imports_no_client_library():
+    code = (
+        "import sys; from collector.registry import Kind, load_factory;"
+        "load_factory(Kind.EXPORTER, 'elasticsearch').config(endpoint='http://a'); print('aiohttp' in sys.modules)"
+    )
+
+    assert "False\n" == subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
