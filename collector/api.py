@@ -20,7 +20,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_serializer
 
 from collector.batch import ALL_SIGNALS, RECORD_SIGNALS, Batch, Signal
 from collector.config_types import Duration
@@ -265,6 +265,10 @@ class ComponentConfig(BaseModel):
     """What a user may write under a component's key.  Unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_serializer("*", mode="wrap", when_used="json")
+    def _in_order(self, value: Any, write: Callable[[Any], Any]) -> Any:
+        return sorted(write(value)) if isinstance(value, set | frozenset) else write(value)
 
 
 # OpenTelemetry Collector, component.ID: the type is an identifier, the name has no white space, control or symbol

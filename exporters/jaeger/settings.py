@@ -85,13 +85,17 @@ class JaegerConfig(HttpClientConfig):
     @model_validator(mode="after")
     def _protocol_knows_its_keys(self) -> Self:
         own, other = (_GRPC_KEYS, _HTTP_KEYS) if self.is_grpc else (_HTTP_KEYS, _GRPC_KEYS)
-        if strange := sorted((self.model_fields_set & other) - own - {"endpoint"}):
+        strange = [name for name in sorted(other - own - {"endpoint"}) if not self._is_default(name)]
+        if strange:
             raise ValueError(f"{', '.join(strange)}: means nothing with protocol {self.protocol}")
         try:
             self.grpc() if self.is_grpc else _URL.validate_python(self.url)
         except ValidationError as error:
             raise ValueError("; ".join(map(_message, error.errors()))) from None
         return self
+
+    def _is_default(self, name: str) -> bool:
+        return bool(getattr(self, name) == type(self).model_fields[name].default)
 
     @property
     def is_grpc(self) -> bool:
