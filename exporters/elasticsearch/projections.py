@@ -18,7 +18,7 @@ from collector.batch import SHAPES, Batch, Signal
 from collector.wire.projection import OPAQUE, VALUE, Spec, project
 from exporters.elasticsearch.origins import Source
 
-__all__ = ["AnyValue", "LogRecord", "Run", "Span", "Status", "extras", "runs"]
+__all__ = ["AnyValue", "JaegerSpan", "LogRecord", "Run", "Span", "Status", "extras", "runs"]
 
 _EVENT = {"time_unix_nano": VALUE, "name": VALUE, "attributes": OPAQUE, "dropped_attributes_count": VALUE}
 _LINK = {
@@ -54,6 +54,30 @@ SpanExtras: Any = project(
         "dropped_links_count": VALUE,
     },
 )
+
+
+JaegerSpan: Any = project(
+    trace_pb2.Span,
+    {
+        "trace_id": VALUE,
+        "span_id": VALUE,
+        "trace_state": VALUE,
+        "parent_span_id": VALUE,
+        "flags": VALUE,
+        "name": VALUE,
+        "kind": VALUE,
+        "start_time_unix_nano": VALUE,
+        "end_time_unix_nano": VALUE,
+        "attributes": OPAQUE,
+        "dropped_attributes_count": VALUE,
+        "events": _EVENT,
+        "dropped_events_count": VALUE,
+        "links": _LINK,
+        "dropped_links_count": VALUE,
+        "status": OPAQUE,
+    },
+)
+"""All of a span, in one message."""
 
 
 def extras(record: bytes, span: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -45,22 +45,15 @@ class Route:
     """Where a document goes and how its action line begins."""
 
     target: str
-    data_stream: DataStream | None
-    """None for an index or alias that somebody named."""
     head: str
     """The action line without its end `}}`."""
     mistake: str = ""
     """Why there can be no such index."""
 
-    @property
-    def fields(self) -> dict[str, str]:
-        """The fields `data_stream` of a document."""
-        return {} if self.data_stream is None else dict(self.data_stream._asdict())
-
-    @property
-    def member(self) -> str:
-        """The same as a member of a JSON object, followed by a comma; or nothing."""
-        return f'"data_stream":{dumps(self.fields)},' if self.data_stream else ""
+    member: str = ""
+    """The field `data_stream` of a document as a member of a JSON object, followed by a comma; or nothing."""
+    data_stream_fields: Mapping[str, str] = field(default_factory=dict)
+    """The same as JSON values by their dotted names."""
 
 
 class _Question(NamedTuple):
@@ -118,6 +111,16 @@ class Router:
             )
         ]
 
+    def fixed(self, target: str, action: str) -> Route:
+        """Return the route to an index that no record has a say in.
+
+        Args:
+            target: its name.
+            action: create or index.
+        """
+        pipeline = f',"pipeline":{dumps(self._pipeline)}' if self._pipeline else ""
+        return Route(target, f'{{"{action}":{{"_index":{dumps(target)}{pipeline}', mistake_in(target))
+
     def id_in(self, type: str, instructions: Mapping[str, str]) -> str:
         """Return the id that a record asks for, if that is allowed."""
         return instructions.get(DOCUMENT_ID, "") if self._dynamic_ids.get(type) else ""
@@ -135,7 +138,14 @@ class Router:
         # An index with a date is no data stream, and of one that somebody named nobody knows what it is
         if stream and asked.mode is Mode.OTEL and self._requires_data_streams and not asked.day:
             head += ',"require_data_stream":true'
-        return Route(target, stream, head, mistake_in(target))
+        fields = {} if stream is None else dict(stream._asdict())
+        return Route(
+            target,
+            head,
+            mistake_in(target),
+            f'"data_stream":{dumps(fields)},' if fields else "",
+            {f"data_stream.{name}": dumps(value) for name, value in fields.items()},
+        )
 
 
 def _data_stream(asked: _Question) -> DataStream:

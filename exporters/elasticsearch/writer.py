@@ -8,7 +8,11 @@ from collector.batch import Batch, Signal
 from exporters.elasticsearch.document_config import DocumentConfig, Mode
 from exporters.elasticsearch.documents import Document, Documents
 from exporters.elasticsearch.ids import Ids
+from exporters.elasticsearch.mapping.bodymap import BodyMap
 from exporters.elasticsearch.mapping.context import Task, Tools, Translate
+from exporters.elasticsearch.mapping.ecs import Ecs
+from exporters.elasticsearch.mapping.jaeger import Jaeger
+from exporters.elasticsearch.mapping.none import Flat
 from exporters.elasticsearch.mapping.otel import Otel
 from exporters.elasticsearch.origins import MAPPING_MODE
 from exporters.elasticsearch.projections import Run, runs
@@ -31,8 +35,16 @@ class Writer:
         self._config = config
         self._time = time
         self._tools = Tools(config)
-        otel = Otel(self._tools)
-        self._shapes: Mapping[Mode, Mapping[Signal, Translate]] = {Mode.OTEL: otel.translations()}
+        jaeger = Jaeger(self._tools)
+        self._services = jaeger.services
+        self._shapes: Mapping[Mode, Mapping[Signal, Translate]] = {
+            Mode.OTEL: Otel(self._tools).translations(),
+            Mode.ECS: Ecs(self._tools).translations(),
+            Mode.NONE: Flat(self._tools, Mode.NONE).translations(),
+            Mode.RAW: Flat(self._tools, Mode.RAW).translations(),
+            Mode.BODYMAP: BodyMap(self._tools).translations(),
+            Mode.JAEGER: jaeger.translations(),
+        }
 
     def write(self, batch: Batch) -> Documents:
         """Translate `batch`, which stays as it is.  Raises nothing, whatever valid OTLP holds."""
@@ -52,6 +64,7 @@ class Writer:
 
     def written(self, document: Document) -> None:
         """Take note that a document with `once` is there.  May be called while `write` runs in another thread."""
+        self._services.written(document.target, document.id, int(self._time() * 1e9))
 
     def _translation(self, run: Run, mode: Mode, signal: Signal) -> Translate:
         _, scope = self._tools.origins.of(run.source)

@@ -33,6 +33,8 @@ class Task:
     """How many records of the batch have been translated."""
     groups: dict[tuple[object, ...], Group] = field(default_factory=dict)
     """Data points that become documents when the whole batch has been read."""
+    services: set[tuple[str, str]] = field(default_factory=set)
+    """Index and id of the documents of services that are in this batch."""
 
 
 PlaceKey: TypeAlias = tuple[Source, str]

@@ -6,13 +6,15 @@ would be one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from exporters.elasticsearch.documents import Documents
 from exporters.elasticsearch.fragments import Memory
 from exporters.elasticsearch.mapping.points import Value
 from exporters.elasticsearch.routing import Route
+
+DUPLICATE = "a metric is there twice with the same time and attributes"
 
 _FNV32_PRIME, _FNV32_START = 0x01000193, 0x811C9DC5
 _FNV64_PRIME, _FNV64_START = 0x100000001B3, 0xCBF29CE484222325
@@ -25,10 +27,8 @@ class Group:
     route: Route
     item: int
     """The first of them."""
-    head: str
-    """The document up to the metrics."""
-    tail: str
-    """The document after them."""
+    fields: Mapping[str, str]
+    """Everything else in the document."""
     write: Callable[[Group, Documents], None]
     """Adds the document, when all of the batch has been read and there is something in it."""
     values: dict[str, Value] = field(default_factory=dict)

@@ -12,14 +12,12 @@ from exporters.elasticsearch.documents import Documents
 from exporters.elasticsearch.fragments import Fragment, Fragments, Memory
 from exporters.elasticsearch.json_values import dumps, field_name, renames, value_json
 from exporters.elasticsearch.mapping.context import NO_INSTRUCTIONS, Place, PlaceKey, Task, Tools
-from exporters.elasticsearch.mapping.metric_groups import Group, names_hash
+from exporters.elasticsearch.mapping.metric_groups import DUPLICATE, Group, names_hash
 from exporters.elasticsearch.mapping.otel_fields import OtelAttributes, attribute_member, origin_json, timestamp
 from exporters.elasticsearch.mapping.points import DOC_COUNT, Series, UnsupportedError, hints, series
 from exporters.elasticsearch.origins import is_instruction, read_attributes
 from exporters.elasticsearch.projections import Run
 from exporters.elasticsearch.routing import Route, deliver
-
-DUPLICATE = "a metric is there twice with the same time and attributes"
 
 
 class _MetricsPlace(NamedTuple):
@@ -62,7 +60,7 @@ class OtelMetrics:
         group = task.groups.get(key)
         if group is None:
             head = _head(time or task.now, start, unit, route, self._text(fields, point))
-            group = task.groups[key] = Group(route, task.item, head, place.tail, self._deliver)
+            group = task.groups[key] = Group(route, task.item, {"head": head, "tail": place.tail}, self._deliver)
         group.names.add(name)
         asked = hints(instructions)
         try:
@@ -97,7 +95,8 @@ class OtelMetrics:
         templates = {f"metrics.{name}": value.template for name, value in values.items()}
         # OpenSearch refuses a request whose action line has a member that it does not know
         more = "" if self._tools.is_opensearch else f',"dynamic_templates":{dumps(templates)}'
-        text = f'{group.head}"metrics":{{{metrics}}},{counted}{hashed}{group.tail}'
+        head, tail = group.fields["head"], group.fields["tail"]
+        text = f'{head}"metrics":{{{metrics}}},{counted}{hashed}{tail}'
         deliver(out, group.route, text.encode(), group.item, items=len(values), more=more)
 
 

@@ -21,6 +21,8 @@ _NO_RECORDED_VALUE = 1
 _CUMULATIVE = 2
 _LARGEST_LONG = 2**63 - 1
 _LARGEST = sys.float_info.max
+_STEEPEST = 512
+"""From here on, every bucket but the two around 1 is beyond what a float can hold, and the exponent is still one."""
 _KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 
 AGGREGATE, DOC_COUNT, RAW = "aggregate_metric_double", "_doc_count", "histogram_raw"
@@ -131,7 +133,7 @@ def _buckets(buckets: Any, scale: int) -> Iterator[tuple[float, int]]:
 
 def _boundary(index: int, scale: int) -> float:
     """Return the lower boundary of a bucket: `base ** index`, where base is `2 ** (2 ** -scale)`."""
-    exponent = math.ldexp(index, -scale)
+    exponent = math.ldexp(index, min(-scale, _STEEPEST))
     if exponent >= sys.float_info.max_exp:
         return _LARGEST
     return 2.0**exponent if exponent > -1100 else 0.0
