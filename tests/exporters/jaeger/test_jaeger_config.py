@@ -105,5 +105,12 @@ def test_otlp_goes_as_it_is_and_the_others_are_translated(protocol):
     assert protocol.startswith("otlp") == hasattr(built, Exporter.export.__name__)
 
 
+@pytest.mark.parametrize("protocol", ["otlp_grpc", "otlp_http", "grpc", "thrift_http"])
+def test_settings_that_were_printed_with_all_defaults_are_taken_again(protocol):
+    given = config(f"protocol: {protocol}")
+
+    assert given == JaegerConfig.model_validate(given.model_dump(mode="json", exclude_none=True))
+
+
 def test_it_takes_traces_only():
     assert {Signal.TRACES} == load_factory(Kind.EXPORTER, "jaeger").signals
