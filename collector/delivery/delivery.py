@@ -16,6 +16,9 @@ from collector.errors import ConsumeError, DropReason, RetryableError
 from collector.nodes import a_bug_costs_one_batch
 from collector.telemetry import Accounts
 
+AT_ONCE = 16
+"""How many parcels of one batch are sent at the same time, of those that are in no lane."""
+
 WhyCancelled = Callable[[], DropReason]
 """Asked when a delivery is cancelled: the deadline for draining, or a sender that hung up."""
 
@@ -161,11 +164,12 @@ class _Sending:
             self.left = min(outcome.rest.items, self.left)
 
 
-def _by_lane(parcels: Iterable[Parcel]) -> Iterable[tuple[int | None, list[Parcel]]]:
-    """Group parcels that have to be sent one after another; each of the others is alone."""
-    alone = [parcel for parcel in parcels if parcel.lane is None]
+def _by_lane(parcels: Iterable[Parcel]) -> list[tuple[int | None, list[Parcel]]]:
+    """Group parcels that have to be sent one after another; the others only share out how many go at once."""
+    alone: list[Parcel] = []
     lanes: dict[int, list[Parcel]] = {}
     for parcel in parcels:
-        if parcel.lane is not None:
-            lanes.setdefault(parcel.lane, []).append(parcel)
-    return [*((None, [parcel]) for parcel in alone), *lanes.items()]
+        line = alone if parcel.lane is None else lanes.setdefault(parcel.lane, [])
+        line.append(parcel)
+    shares = [(None, share) for start in range(AT_ONCE) if (share := alone[start::AT_ONCE])]
+    return [*shares, *lanes.items()]

@@ -26,8 +26,6 @@ NO_SERVICE = "OTLPResourceNoServiceName"
 """The service of spans whose resource has no attribute at all."""
 MAX_REQUEST = 4_000_000
 """Bytes of spans in a request: gRPC servers take 4 MiB of everything unless they are told otherwise."""
-MAX_AT_ONCE = 16
-"""Requests of a batch that are sent at the same time."""
 LARGE = 1 << 17
 """Bytes from which a batch is translated in a thread: a millisecond or more, which should not hold up the loop."""
 
@@ -95,8 +93,8 @@ class Translation:
             spans = by_process.setdefault(self._process_of(resource_spans.resource), [])
             for scope_spans in resource_spans.scope_spans:
                 lost += self._translate_scope(scope_spans, spans)
-        requests = [request for process, spans in by_process.items() for request in self._requests(process, spans)]
-        return Prepared(_side_by_side(requests), {DropReason.UNSUPPORTED: lost} if lost else {})
+        parcels = [parcel for process, spans in by_process.items() for parcel in self._parcels(process, spans)]
+        return Prepared(tuple(parcels), {DropReason.UNSUPPORTED: lost} if lost else {})
 
     def _translate_scope(self, scope_spans: Any, into: list[bytes]) -> int:
         """Append the spans of a scope; return how many Jaeger cannot hold, since their ids are not ids."""
@@ -110,9 +108,9 @@ class Translation:
                 into.append(write(span(source, scope_tags)))
         return lost
 
-    def _requests(self, process: bytes, spans: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
+    def _parcels(self, process: bytes, spans: Sequence[bytes]) -> Iterator[Parcel]:
         for part in _parts(spans, MAX_REQUEST - len(process)):
-            yield self._format.batch(process, part), len(part)
+            yield Parcel(self._format.batch(process, part), len(part))
 
     def _process_of(self, resource: Any) -> bytes:
         attributes = tuple(resource.attributes)
@@ -194,15 +192,6 @@ class Translation:
     def _field_of(self, attribute: bytes) -> bytes:
         key, value = read_pair(attribute)
         return self._format.field(key, tag_value(value))
-
-
-def _side_by_side(requests: Sequence[tuple[bytes, int]]) -> tuple[Parcel, ...]:
-    """A sender decides how many resources there are, and would have as many connections opened at once."""
-    are_many = len(requests) > MAX_AT_ONCE
-    return tuple(
-        Parcel(request, items, index % MAX_AT_ONCE if are_many else None)
-        for index, (request, items) in enumerate(requests)
-    )
 
 
 def tag_value(value: Any) -> TagValue:

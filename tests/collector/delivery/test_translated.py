@@ -9,7 +9,7 @@ import pytest
 
 from collector.api import Outcome, Parcel, Prepared
 from collector.batch import Signal
-from collector.delivery.delivery import Delivery
+from collector.delivery.delivery import AT_ONCE, Delivery
 from collector.delivery.settings import DeliveryConfig
 from collector.errors import DropReason, PermanentError, RetryableError
 from collector.telemetry import DROPPED, HELD, RETRIES, SEND_FAILED, SENT, Telemetry
@@ -243,3 +243,23 @@ async def test_an_attempt_that_takes_too_long_is_retried():
     await delivery
 
     assert 1 == books.sent
+
+
+async def test_a_batch_of_many_parcels_does_not_send_all_of_them_at_once():
+    class Many(Slow):
+        async def prepare(self, batch):
+            return Prepared(tuple(Parcel(number, 1) for number in range(len(batch))))
+
+    exporter = Many(lane=None)
+    books = Books(exporter)
+    delivery = asyncio.create_task(books.deliver(100))
+    await until(lambda: exporter.answers)
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+    assert AT_ONCE == len(exporter.sent)
+    for number in range(100):
+        await until(lambda wanted=number: len(exporter.answers) > wanted)
+        exporter.answers[number].set_result(None)
+    await delivery
+    assert (100, list(range(100))) == (books.sent, sorted(exporter.sent))

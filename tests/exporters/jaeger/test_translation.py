@@ -227,16 +227,6 @@ def test_each_resource_is_a_request_of_its_own_and_one_that_comes_again_is_not_a
     assert (["a", "b"], [4, 2]) == (names, [parcel.items for parcel in prepared.parcels])
 
 
-@pytest.mark.parametrize(("resources", "at_once"), [(16, 16), (17, 16), (100, 16)])
-def test_a_batch_of_many_resources_is_not_sent_all_at_once(resources, at_once):
-    batch = Batch.join([make_spans({}, resource={"service.name": str(n)}) for n in range(resources)])
-
-    parcels = Translation(ApiV2()).translate(batch).parcels
-
-    assert resources == len(parcels)
-    assert at_once == sum(parcel.lane is None for parcel in parcels) + len({parcel.lane for parcel in parcels} - {None})
-
-
 def test_no_spans_are_no_requests():
     assert Prepared(()) == Translation(ApiV2()).translate(traces(ExportTraceServiceRequest()))
 
