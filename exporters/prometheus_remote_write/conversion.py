@@ -164,9 +164,10 @@ def _quantiles(family: Family, attributes: Iterable[bytes]) -> Quantiles:
 
 
 def _explicit(point: Any) -> Explicit:
+    counts = tuple(point.bucket_counts)
     return Explicit(
-        bounds=tuple(point.explicit_bounds),
-        counts=tuple(point.bucket_counts),
+        bounds=tuple(point.explicit_bounds)[: len(counts)],
+        counts=counts,
         count=point.count,
         sum=point.sum if point.HasField("sum") else None,
     )
