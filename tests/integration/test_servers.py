@@ -142,10 +142,9 @@ class TestBulk:
 
     def test_composable_templates_give_an_index_its_mapping(self, opensearch, name):
         component = {"template": {"mappings": {"properties": {"code": {"type": "keyword"}}}}}
-        opensearch.call("PUT", f"/_component_template/{name}", component)
-        opensearch.call(
-            "PUT", f"/_index_template/{name}", {"index_patterns": [f"{name}-*"], "composed_of": [name], "priority": 500}
-        )
+        template = {"index_patterns": [f"{name}-*"], "composed_of": [name], "priority": 500}
+        assert 200 == opensearch.call("PUT", f"/_component_template/{name}", component)[0]
+        assert 200 == opensearch.call("PUT", f"/_index_template/{name}", template)[0]
 
         opensearch.bulk({"index": {"_index": f"{name}-1"}}, {"code": "7"})
 
