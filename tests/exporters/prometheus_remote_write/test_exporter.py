@@ -3,6 +3,7 @@ What stands on the wire, in how many requests, beside whatever else the process 
 """
 
 import asyncio
+import threading
 
 import cramjam
 import pytest
@@ -133,17 +134,26 @@ async def test_a_large_batch_is_translated_beside_everything_else():
 
 async def test_whoever_gives_up_on_a_large_batch_leaves_no_work_behind_that_the_next_one_meets():
     exporting = exporter("prometheus_remote_write", "endpoint: http://a")
-    batch = make_metrics({"name": "many", "points": [{"value": 1.0, "attributes": {"i": i}} for i in range(2000)]})
-    preparing = asyncio.create_task(exporting.prepare(batch.copy()))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    translate, begun, may_end = exporting._translator.translate, threading.Event(), threading.Event()
 
+    def slowly(batch):
+        begun.set()
+        may_end.wait(5)
+        return translate(batch)
+
+    exporting._translator.translate = slowly
+    batch = make_metrics({"name": "many", "points": [{"value": 1.0, "attributes": {"i": i}} for i in range(1000)]})
+    preparing = asyncio.create_task(exporting.prepare(batch))
+    assert await asyncio.to_thread(begun.wait, 5)
     preparing.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    has_ended = preparing.done()
+    may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await preparing
 
-    again = await exporting.prepare(batch)
-    assert 2000 == sum(parcel.items for parcel in again.parcels)
+    assert not has_ended
 
 
 @pytest.mark.slow

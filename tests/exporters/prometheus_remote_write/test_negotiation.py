@@ -89,6 +89,15 @@ async def test_what_1_0_writes_larger_is_cut_again():
     assert (100, 100, True) == (len(receiver.samples), collector.sent, collector.is_balanced)
 
 
+async def test_what_was_written_anew_before_the_receiver_wanted_nothing_more_is_sent():
+    receiver = Receiver([respond(415), None, respond(401)])
+
+    collector = await write(receiver, gauges(*names(40), host="a" * 200), max_batch_size_bytes=6000, **V2)
+
+    assert 0 < len(receiver.samples) == collector.sent < 40
+    assert ({DropReason.REJECTED_PERMANENT: 40 - collector.sent}, True) == (collector.dropped, collector.is_balanced)
+
+
 async def test_a_refusal_of_1_0_after_one_of_2_0_is_about_the_data():
     receiver = Receiver([respond(415)], refuses=lambda sample: sample[0] == (("__name__", "metric_3"),))
 

@@ -13,7 +13,7 @@ from tests.exporters.servers import reset, respond
 
 
 @pytest.mark.parametrize("version", ["prometheus.WriteRequest", "io.prometheus.write.v2.Request"])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 async def test_whatever_happens_each_series_arrives_in_order_and_is_never_in_two_requests_at_once(seed, version):
     receiver = Whim(seed)
     async with receiver.running():
@@ -104,6 +104,17 @@ async def test_a_search_that_is_interrupted_goes_on_where_it_was_and_before_what
     assert ({DropReason.OUT_OF_ORDER: 1}, True) == (collector.dropped, collector.is_balanced)
     assert sorted(receiver.samples, key=lambda sample: sample[1]) == receiver.samples
     assert 7.0 in collector.clock.slept
+
+
+async def test_what_was_written_before_the_receiver_went_away_for_good_is_sent_and_the_rest_is_not():
+    receiver = Receiver([OUT_OF_ORDER, None, *[respond(503)] * 50])
+    async with receiver.running():
+        collector = to(receiver, retry_on_failure={"max_elapsed_time": "1m"}, **ONE_LANE)
+        async with collector.running():
+            await collector.consume(gauges(*names(16)))
+
+    assert 8 == len(receiver.samples) == collector.sent
+    assert ({DropReason.RETRY_EXHAUSTED: 8}, 8, True) == (collector.dropped, collector.failed, collector.is_balanced)
 
 
 async def test_what_is_out_of_order_costs_nothing_but_itself():
