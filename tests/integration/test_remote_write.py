@@ -212,6 +212,24 @@ def test_what_is_out_of_order_is_counted_and_takes_nothing_else_with_it(started,
     assert {series: float(n) for n, series in enumerate("abcdefgh") if series != "a"} == found
 
 
+def test_another_value_at_the_same_time_is_counted_and_takes_nothing_else_with_it(started, serve, name):
+    """
+    Two collectors, so that neither can know.  An equal value is no contradiction.
+    """
+    server = serve(Prometheus)
+    for offset in (0, 1):
+        collector = started(server)
+        values = {"same": 1, "other": 1 + offset, f"new in {offset}": 1}
+        points = [at(0, value=value, attributes={"series": series}) for series, value in values.items()]
+        send(collector, metrics({"name": name, "points": points}))
+        books = settled(collector, Signal.METRICS)
+        collector.stop()
+
+    assert Books(accepted=3, sent=2, dropped={"out_of_order": 1}) == books
+    found = {labels["series"]: value for labels, value in server.query(name, at=T0 + 1)}
+    assert {"same": 1, "other": 1, "new in 0": 1, "new in 1": 1} == found
+
+
 def test_nothing_is_lost_when_prometheus_is_killed_and_comes_back(started, serve, name):
     server = serve(Prometheus)
     collector = started(server, "retry_on_failure: {initial_interval: 20ms, max_interval: 200ms}, timeout: 5s")
@@ -229,6 +247,7 @@ def test_nothing_is_lost_when_prometheus_is_killed_and_comes_back(started, serve
     books = settled(collector, Signal.METRICS)
     collector.stop()
 
+    assert "will retry" in collector.log
     assert Books(accepted=2000, sent=2000, dropped={}) == books
     stored = [samples for _, samples in server.samples(name, at=T0 + 200)]
     assert [[(T0 + n, float(n)) for n in range(100)]] * 20 == stored
