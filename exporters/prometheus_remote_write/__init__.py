@@ -13,9 +13,9 @@ receiver may take later (408, 429, 5xx, no answer) is sent again; what it never 
   which; each is counted as one data point.
 - `unsupported`: the protocol has nothing for it.
 
-A receiver of protocol 1.0 that does not want one sample of a request refuses all of it. The request is then halved until
-what it does not want stands alone, so that nothing else is lost; a bounded number of times, and less often if that keeps
-finding nothing.
+A receiver of protocol 1.0 that does not want one sample of a request refuses all of it. The request is then halved
+until what it does not want stands alone, so that nothing else is lost; a bounded number of times, and less often if
+that keeps finding nothing.
 """
 
 from exporters.prometheus_remote_write.exporter import factory
