@@ -54,8 +54,11 @@ def members(fields: Mapping[str, Any]) -> dict[str, Any]:
 def field_name(key: str) -> str:
     """Return a key as a name that Elasticsearch takes: between its dots there is something, and there are not too many.
 
-    Elasticsearch reads dots as objects, and refuses a document in which one has an empty or blank name.
+    Elasticsearch reads dots as objects, and refuses a document in which one has an empty or blank name.  It also needs
+    `@timestamp` to be a time, so nothing may be in it.
     """
+    if key.startswith("@timestamp."):
+        key = key.replace(".", "_", 1)
     parts = key.replace("\0", "_").split(".")
     if len(parts) > DEEPEST:
         parts = [*parts[: DEEPEST - 1], "_".join(parts[DEEPEST - 1 :])]

@@ -85,7 +85,7 @@ class EcsMetrics:
         own = group.fields
         fields = {
             **own,
-            **{f"{name}.value" if name in own else name: value.json for name, value in group.values.items()},
+            **{f"metrics.{name}" if name in own else name: value.json for name, value in group.values.items()},
         }
         if group.doc_count:
             fields["_doc_count"] = str(group.doc_count)

@@ -6,18 +6,44 @@ import json
 
 import yaml
 
+from collector.batch import Batch, Signal
+from collector.net.otlp_json import decode
 from exporters.elasticsearch.document_config import DocumentConfig
 from exporters.elasticsearch.writer import Writer
 
 NOW = 1_700_000_000.0
 
 
-def writer(config="{}", now=NOW):
-    return Writer(DocumentConfig.model_validate(yaml.safe_load(config)), lambda: now)
+def traces(span, resource=None, scope=None, **nodes):
+    """
+    A batch of one span, everything as in OTLP/JSON.
+    """
+    return _batch(Signal.TRACES, "Spans", "spans", span, resource, scope, nodes)
+
+
+def logs(record, resource=None, scope=None, **nodes):
+    return _batch(Signal.LOGS, "Logs", "logRecords", record, resource, scope, nodes)
+
+
+def attributes(**values):
+    """
+    Attributes as in OTLP/JSON, by keys with underscores for dots and values with their types.
+    """
+    return [{"key": key.replace("_", "."), "value": value} for key, value in values.items()]
+
+
+def _batch(signal, what, records, record, resource, scope, nodes):
+    scoped = {"scope": scope or {}, records: [record], "schemaUrl": nodes.get("scope_schema", "")}
+    whole = {"resource": resource or {}, f"scope{what}": [scoped], "schemaUrl": nodes.get("schema", "")}
+    return Batch(signal, wire=decode(signal, json.dumps({f"resource{what}": [whole]}).encode()))
+
+
+def writer(config="{}", clock=lambda: NOW):
+    return Writer(DocumentConfig.model_validate(yaml.safe_load(config)), clock)
 
 
 def write(batch, config="{}", now=NOW):
-    return writer(config, now).write(batch)
+    return writer(config, lambda: now).write(batch)
 
 
 def parsed(line):
