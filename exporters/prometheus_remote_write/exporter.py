@@ -21,8 +21,9 @@ from exporters.prometheus_remote_write.requests import Doubt, Load, Piece, lanes
 from exporters.prometheus_remote_write.series import Metadata, Translation
 from exporters.prometheus_remote_write.translation import Translator
 
-LARGE_BATCH = 16 << 10
-"""Bytes from which a batch is translated in a thread: that takes 2 ms, or 40 if all its labels are new."""
+LARGE_BATCH = 64 << 10
+"""Bytes from which a batch is translated in a thread: that takes 3 ms, or 100 if all its labels are new; the way to the
+thread and back adds a third of a millisecond."""
 LARGE_BODY = 1 << 20
 """Bytes from which a body is compressed in a thread: snappy needs 0.2 ms for so many."""
 LONGEST_SEARCH = 1.0

@@ -142,7 +142,7 @@ async def test_whoever_gives_up_on_a_large_batch_leaves_no_work_behind_that_the_
         return translate(batch)
 
     exporting._translator.translate = slowly
-    batch = make_metrics({"name": "many", "points": [{"value": 1.0, "attributes": {"i": i}} for i in range(1000)]})
+    batch = make_metrics({"name": "many", "points": [{"value": 1.0, "attributes": {"i": i}} for i in range(3000)]})
     preparing = asyncio.create_task(exporting.prepare(batch))
     assert await asyncio.to_thread(begun.wait, 5)
     preparing.cancel()
