@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from operator import index
 
 from collector.api import Exporter, Outcome, Parcel, Prepared, PreparingExporter, Settings
 from collector.batch import Batch, Signal
@@ -106,10 +107,7 @@ class _Translated:
 
     async def _prepare(self, batch: Batch) -> Prepared:
         with a_bug_costs_one_batch(self._settings):
-            prepared = await self._exporter.prepare(batch)
-            if not isinstance(prepared, Prepared):
-                raise TypeError(f"prepare() returned {type(prepared).__name__}, not Prepared")
-            return prepared
+            return _checked(await self._exporter.prepare(batch))
 
     def _line_up(self, lane: int | None, parcels: list[Parcel]) -> Turn:
         return Turn(None) if lane is None else self._lanes.line_up(lane)
@@ -151,17 +149,41 @@ class _Sending:
             return
         if not isinstance(outcome, Outcome):
             raise TypeError(f"send() returned {type(outcome).__name__}, not Outcome or None")
-        self._settle(outcome)
-        if outcome.rest is not None:
-            self._parcel = outcome.rest
+        rest = None if outcome.rest is None else _checked_parcel(outcome.rest)
+        self._settle(_checked_counts(outcome.dropped), rest, str(outcome.message))
+        if rest is not None:
+            self._parcel = rest
             raise RetryableError(outcome.message or "not all of it was taken", retry_after=outcome.retry_after)
 
-    def _settle(self, outcome: Outcome) -> None:
-        self._settlement.rejected(outcome.dropped, outcome.message)
-        self.left = max(self.left - sum(outcome.dropped.values()), 0)
-        if outcome.rest is not None:
-            self._settlement.sent(self.left - outcome.rest.items)
-            self.left = min(outcome.rest.items, self.left)
+    def _settle(self, dropped: Mapping[DropReason, int], rest: Parcel | None, message: str) -> None:
+        self._settlement.rejected(dropped, message)
+        self.left = max(self.left - sum(dropped.values()), 0)
+        if rest is not None:
+            self._settlement.sent(self.left - rest.items)
+            self.left = min(rest.items, self.left)
+
+
+def _checked(prepared: object) -> Prepared:
+    """Return it, whatever it was made of, as what the engine can work with.
+
+    Raises:
+        TypeError, ValueError: it is none; what was returned in its place costs its batch and nothing else.
+    """
+    if not isinstance(prepared, Prepared):
+        raise TypeError(f"prepare() returned {type(prepared).__name__}, not Prepared")
+    return Prepared(tuple(map(_checked_parcel, prepared.parcels)), _checked_counts(prepared.dropped))
+
+
+def _checked_parcel(parcel: object) -> Parcel:
+    if not isinstance(parcel, Parcel):
+        raise TypeError(f"{type(parcel).__name__} is not a Parcel")
+    index(parcel.items)
+    hash(parcel.lane)
+    return parcel
+
+
+def _checked_counts(dropped: Mapping[DropReason, int]) -> Mapping[DropReason, int]:
+    return {DropReason(reason): index(items) for reason, items in dropped.items()}
 
 
 def _by_lane(parcels: Iterable[Parcel]) -> list[tuple[int | None, list[Parcel]]]:

@@ -136,7 +136,18 @@ async def test_an_outcome_that_loses_more_than_there_was_does_not_upset_the_book
     assert (0, 3) == (books.held, books.sent + books.dropped("partial_success"))
 
 
-@pytest.mark.parametrize("answer", ["nonsense", 5])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "nonsense",
+        5,
+        Outcome(None),
+        Outcome({"some reason": 1}),
+        Outcome({DropReason.DEAD_LETTER: float("nan")}),
+        Outcome({DropReason.DEAD_LETTER: 1}, rest=1),
+        Outcome(rest=Parcel("rest", 1.5)),
+    ],
+)
 async def test_an_answer_that_is_no_outcome_is_a_bug_that_costs_its_parcel(answer):
     books = Books(Translating(Parcel("a", 2), Parcel("b", 1), script={"a": [answer]}))
 
@@ -160,6 +171,34 @@ async def test_a_translation_that_fails_costs_its_batch_and_not_the_next():
     await books.deliver(1)
 
     assert (1, 2, 0) == (books.sent, books.dropped("plugin_error"), books.held)
+
+
+NONSENSE = [
+    None,
+    Prepared(None),
+    Prepared((1, 2)),
+    Prepared((Parcel("a", None),)),
+    Prepared((Parcel("a", 1), Parcel("b", float("nan")))),
+    Prepared((Parcel("a", 1, lane=0), Parcel("b", 1, lane=[1]))),
+    Prepared((Parcel("a", 1, lane=0),), None),
+    Prepared((Parcel("a", 1, lane=0),), {DropReason.UNSUPPORTED: float("inf")}),
+    Prepared((Parcel("a", 1, lane=0),), {"some reason": 1}),
+]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+async def test_nonsense_in_place_of_parcels_is_a_bug_that_costs_its_batch(nonsense):
+    class Nonsensical(Translating):
+        async def prepare(self, batch):
+            return nonsense if len(batch) == 3 else await super().prepare(batch)
+
+    books = Books(Nonsensical(Parcel("c", 1, lane=0)))
+
+    with pytest.raises(PermanentError):
+        await books.deliver(3)
+    await books.deliver(1)
+
+    assert (1, 3, 0) == (books.sent, books.dropped("plugin_error"), books.held)
 
 
 class Slow:
