@@ -42,16 +42,21 @@ class MappingConfig(ComponentConfig):
         description="Shape of the documents: otel, ecs, none, raw, bodymap or jaeger. "
         "Signals for which a mode has no shape are written as otel.",
     )
-    allowed_modes: frozenset[Mode] = Field(
-        default=frozenset(Mode),
+    allowed_modes: frozenset[Mode] | None = Field(
+        default=None,
         description="Modes that a scope may choose with its attribute elastic.mapping.mode, and a client with the "
-        "header X-Elastic-Mapping-Mode where the receiver keeps it; `mode` must be among them. "
-        "Any other choice is as if there were none.",
+        "header X-Elastic-Mapping-Mode where the receiver keeps it; `mode` must be among them. Absent, all but jaeger, "
+        "which needs index templates. Any other choice is as if there were none.",
     )
+
+    @property
+    def allowed(self) -> frozenset[Mode]:
+        """The modes that documents may have."""
+        return (frozenset(Mode) - {Mode.JAEGER} | {self.mode}) if self.allowed_modes is None else self.allowed_modes
 
     @model_validator(mode="after")
     def _is_allowed(self) -> Self:
-        if self.mode not in self.allowed_modes:
+        if self.mode not in self.allowed:
             raise ValueError(f"mode {self.mode} is not among allowed_modes")
         return self
 
@@ -83,7 +88,7 @@ class TagsAsFieldsConfig(ComponentConfig):
 
 
 class JaegerConfig(ComponentConfig):
-    index_prefix: str = Field(default="", description="Put before the names of all indices, with a hyphen.")
+    index_prefix: IndexName = Field(default="", description="Put before the names of all indices, with a hyphen.")
     date_format: str = Field(
         default="%Y-%m-%d",
         description="The date in an index name in strftime's notation: that of the span's start, in UTC. "
@@ -95,6 +100,11 @@ class JaegerConfig(ComponentConfig):
     tags_as_fields: Annotated[TagsAsFieldsConfig, BeforeValidator(or_defaults)] = Field(
         default=TagsAsFieldsConfig(), description="Tags that are fields named tag.KEY instead of nested objects."
     )
+
+    @property
+    def prefix(self) -> str:
+        """What is before `jaeger-` in names."""
+        return f"{self.index_prefix}-" if self.index_prefix else ""
 
 
 class DocumentConfig(ComponentConfig):

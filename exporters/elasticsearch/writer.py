@@ -72,4 +72,4 @@ class Writer:
         return shapes[signal] if signal in shapes else self._shapes[Mode.OTEL][signal]
 
     def _allowed(self, name: str) -> Mode | None:
-        return next((mode for mode in self._config.mapping.allowed_modes if mode == name), None)
+        return next((mode for mode in self._config.mapping.allowed if mode == name), None)

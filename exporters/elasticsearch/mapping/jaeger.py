@@ -66,8 +66,7 @@ class Jaeger:
 
     def _route(self, question: tuple[str, str]) -> Route:
         what, date = question
-        prefix = f"{self._config.index_prefix}-" if self._config.index_prefix else ""
-        return self._tools.router.fixed(f"{prefix}jaeger-{what}-{date}", "index")
+        return self._tools.router.fixed(f"{self._config.prefix}jaeger-{what}-{date}", "index")
 
     def _routes_at(self, nanoseconds: int) -> tuple[Route, Route]:
         if self._config.use_write_aliases:
