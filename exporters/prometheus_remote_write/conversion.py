@@ -70,16 +70,16 @@ class Conversion:
     def _sample(self, metric: Metric, labels: LabelSet, point: Any) -> Sample:
         if is_stale(point):
             self._totals.forget((metric.form, labels.key))
-            return Sample(STALE, 0)
+            return (STALE, 0)
         value = value_of(point)
         if value is None:
             raise UnsupportedError("a data point has no value")
         if not metric.is_delta:
-            return Sample(value, point.start_time_unix_nano // MILLISECOND)
+            return (value, point.start_time_unix_nano // MILLISECOND)
         delta = point.as_int if point.HasField("as_int") else point.as_double
         key = (metric.form, labels.key)
         total = self._totals.add(key, point.start_time_unix_nano, point.time_unix_nano, delta, add)
-        return Sample(raw(float(total.value)), total.start // MILLISECOND)
+        return (raw(float(total.value)), total.start // MILLISECOND)
 
     def histogram(self, metric: Metric, wire: bytes) -> int:
         """Convert a point of a histogram with explicit bounds."""

@@ -54,20 +54,20 @@ class Buckets:
         """
         self._has_sum = histogram.sum is not None
         if histogram.sum is not None:
-            yield self.sum, Sample(raw(histogram.sum), start)
+            yield self.sum, (raw(histogram.sum), start)
         count = raw(float(histogram.count))
-        yield self.count, Sample(count, start)
+        yield self.count, (count, start)
         series = self.buckets(histogram.bounds)
         values = list(accumulate(histogram.counts[: len(series) - 1]))
         packed = struct.pack(f"<{len(values)}d", *values)
         for index, labels in enumerate(series[: len(values)]):
-            yield labels, Sample(packed[8 * index : 8 * index + 8], start)
-        yield series[-1], Sample(count, start)
+            yield labels, (packed[8 * index : 8 * index + 8], start)
+        yield series[-1], (count, start)
 
     def stale(self) -> Iterator[tuple[LabelSet, Sample]]:
         """Return the ends of all series that the last histogram became."""
         ended = [self.sum, self.count] if self._has_sum else [self.count]
-        return zip([*ended, *self._series], repeat(Sample(STALE, 0)))
+        return zip([*ended, *self._series], repeat((STALE, 0)))
 
     def bucket_of(self, exemplar: Exemplar) -> LabelSet:
         """Return the series of the bucket, among those of the last histogram, that a measurement is in."""
@@ -114,15 +114,15 @@ class Quantiles:
             quantiles: with the value of each.
             start: milliseconds since the Unix epoch; 0 if not known.
         """
-        yield self.sum, Sample(raw(sum_), start)
-        yield self.count, Sample(raw(float(count)), start)
+        yield self.sum, (raw(sum_), start)
+        yield self.count, (raw(float(count)), start)
         names = tuple([quantile for quantile, _ in quantiles])
         if names != self._quantiles:
             self._quantiles = names
             self._series = [LabelSet({**self._labels, QUANTILE: number_text(name)}) for name in names]
         for labels, (_, value) in zip(self._series, quantiles, strict=True):
-            yield labels, Sample(raw(value), start)
+            yield labels, (raw(value), start)
 
     def stale(self) -> Iterator[tuple[LabelSet, Sample]]:
         """Return the ends of all series that the last summary became."""
-        return zip([self.sum, self.count, *self._series], repeat(Sample(STALE, 0)))
+        return zip([self.sum, self.count, *self._series], repeat((STALE, 0)))

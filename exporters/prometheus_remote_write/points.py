@@ -76,7 +76,7 @@ MILLISECOND = 1_000_000
 """Nanoseconds."""
 
 
-_WITH_START, _WITHOUT_START = struct.Struct("<xQBQB8s"), struct.Struct("<xQB8s")
+_with_start, _without_start = struct.Struct("<xQBQB8s").unpack_from, struct.Struct("<xQB8s").unpack_from
 _START, _TIME, _DOUBLE, _INT = 0x11, 0x19, 0x21, 0x31
 _from_int = struct.Struct("<q").unpack
 
@@ -89,20 +89,20 @@ def quick(wire: bytes) -> tuple[int, int, bytes, bytes] | None:
         attributes, and what is rare.  None if the fields are not in the order of their numbers, in which every SDK
         writes them.
     """
-    if len(wire) >= 27 and wire[0] == _START:
-        start, time_tag, time, tag, value = _WITH_START.unpack_from(wire)
-        rest = wire[27:]
-    elif len(wire) >= 18 and wire[0] == _TIME:
-        start, time_tag, (time, tag, value), rest = 0, _TIME, _WITHOUT_START.unpack_from(wire), wire[18:]
-    else:
-        return None
-    if time_tag != _TIME or not time:
+    try:
+        first = wire[0]
+        if first == _TIME:
+            start, (time, tag, value), rest = 0, _without_start(wire), wire[18:]
+        else:
+            start, first_but_one, time, tag, value = _with_start(wire)
+            if first != _START or first_but_one != _TIME:
+                return None
+            rest = wire[27:]
+    except (struct.error, IndexError):  # too short to have a time and a value
         return None
     if tag == _INT:
-        value = raw(float(_from_int(value)[0]))
-    elif tag != _DOUBLE:
-        return None
-    return start, time, value, rest
+        return start, time, raw(float(_from_int(value)[0])), rest
+    return (start, time, value, rest) if tag == _DOUBLE else None
 
 
 def value_of(point: Any) -> bytes | None:

@@ -12,11 +12,16 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from collector.errors import DropReason
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
+Sample: TypeAlias = tuple[bytes, int]
+"""The value in eight bytes, as on the wire: nothing here computes with it, so that a stale marker stays one.  And the
+start in milliseconds since the Unix epoch; 0 if not known."""
 
 STALE = bytes.fromhex("020000000000f07f")
 """StaleNaN, 0x7ff0000000000002, as it stands on the wire.  A signalling NaN: any arithmetic would make it another."""
@@ -96,13 +101,6 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-class Sample(NamedTuple):
-    value: bytes
-    """Eight bytes, as on the wire: nothing here computes with it, so that a stale marker stays one."""
-    start: int
-    """Milliseconds since the Unix epoch; 0 if not known."""
-
-
 class Exemplar(NamedTuple):
     labels: Pairs
     value: bytes
@@ -133,18 +131,13 @@ class Metadata:
 class Series:
     """Samples or native histograms of one label set; both by timestamp in milliseconds, ascending."""
 
-    __slots__ = ("exemplars", "histograms", "labels", "metadata", "samples")
+    histograms: Mapping[int, NativeHistogram] = MappingProxyType({})
+    exemplars: Sequence[Exemplar] = ()
 
     def __init__(self, labels: LabelSet, metadata: Metadata, samples: dict[int, Sample] | None = None) -> None:
         self.labels = labels
         self.metadata = metadata
         self.samples: dict[int, Sample] = {} if samples is None else samples
-        self.histograms: dict[int, NativeHistogram] = NO_HISTOGRAMS
-        self.exemplars: Sequence[Exemplar] = ()
-
-
-NO_HISTOGRAMS: dict[int, NativeHistogram] = {}
-"""Shared by all series that have none; never written to."""
 
 
 class Stream:
@@ -173,23 +166,47 @@ class Translation:
     """Of each family once, where `send_metadata` is on: for protocol 1.0, which writes them beside the series."""
 
 
-@dataclass(frozen=True, slots=True)
 class Request:
     """A part of the streams, written: not compressed."""
 
-    streams: Sequence[Stream]
-    body: bytes
-    items: int
-    samples: int
-    histograms: int
-    exemplars: int
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        body: bytes,
+        items: int,
+        samples: int | None = None,
+        histograms: int = 0,
+        exemplars: int = 0,
+    ) -> None:
+        self.streams = streams
+        self.body = body
+        self.items = items
+        if samples is not None:
+            self._counts = samples, histograms, exemplars
+
+    @property
+    def samples(self) -> int:
+        return self._counts[0]
+
+    @property
+    def histograms(self) -> int:
+        return self._counts[1]
+
+    @property
+    def exemplars(self) -> int:
+        return self._counts[2]
+
+    @cached_property
+    def _counts(self) -> tuple[int, int, int]:
+        """Counted when they are asked for, which a receiver of protocol 1.0 is no reason to."""
+        return count(self.streams)
 
 
 def count(streams: Iterable[Stream]) -> tuple[int, int, int]:
     """Return how many samples, native histograms and exemplars there are: what 2.0's Written headers count."""
     every = [series for stream in streams for series in stream.series.values()]
     return (
-        sum(len(series.samples) for series in every),
-        sum(len(series.histograms) for series in every),
-        sum(len(series.exemplars) for series in every),
+        sum([len(series.samples) for series in every]),
+        sum([len(series.histograms) for series in every if series.histograms]),
+        sum([len(series.exemplars) for series in every if series.exemplars]),
     )

@@ -75,11 +75,9 @@ class Streams:
         """Take the native histogram of a point; return its series, None if there was another one at that time."""
         stream = self._stream(labels.identity)
         series = self._series(stream, metadata, labels)
-        if not series.histograms:
-            series.histograms = {}
         is_new = timestamp not in series.histograms
         if is_new:
-            series.histograms[timestamp] = histogram
+            series.histograms = {**series.histograms, timestamp: histogram}
         else:
             self._warn(series)
         self._settle(stream, is_new=is_new)

@@ -6,11 +6,11 @@ OpenTelemetry specification, "Prometheus and OpenMetrics Compatibility", resourc
 from __future__ import annotations
 
 from exporters.prometheus_remote_write.labels import ResourceLabels
-from exporters.prometheus_remote_write.series import LabelSet, Metadata, Sample, raw
+from exporters.prometheus_remote_write.series import LabelSet, Metadata, raw
 from exporters.prometheus_remote_write.streams import Streams
 
 _GAUGE = 2
-_ONE = Sample(raw(1.0), 0)
+_ONE = (raw(1.0), 0)
 _MOST = 16_384
 """Resources of which the last time is remembered; that of the one that was seen longest ago is forgotten."""
 

@@ -6,8 +6,10 @@ places, and what its attributes became is remembered by their bytes.
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from collector.api import Clock
@@ -20,7 +22,7 @@ from exporters.prometheus_remote_write.names import NamelessError
 from exporters.prometheus_remote_write.native_histograms import UnsupportedError
 from exporters.prometheus_remote_write.points import CUMULATIVE, DELTA, MILLISECOND, NUMBER, REQUEST, quick
 from exporters.prometheus_remote_write.rules import Delta, Rules
-from exporters.prometheus_remote_write.series import LabelSet, Metadata, Sample, Series, Stream, Translation
+from exporters.prometheus_remote_write.series import LabelSet, Metadata, Series, Stream, Translation
 from exporters.prometheus_remote_write.streams import Streams
 from exporters.prometheus_remote_write.target_info import TargetInfo
 from exporters.prometheus_remote_write.temporality import OutOfOrderError, Totals
@@ -60,6 +62,10 @@ class Translator:
 
     def translate(self, batch: Batch) -> Translation:
         """Return the batch as streams; the batch is not changed."""
+        with _without_garbage_collection():
+            return self._translate(batch)
+
+    def _translate(self, batch: Batch) -> Translation:
         streams, families = Streams(self._labels), dict[str, Metadata]()
         self._totals.forget_stale()
         request: Any = REQUEST.FromString(batch.wire)
@@ -115,6 +121,18 @@ class Translator:
         return latest
 
 
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Nothing that is made of a batch is garbage before it was sent: looking for some takes a sixth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 class _Quick:
     """The way of the frequent data point."""
 
@@ -127,18 +145,21 @@ class _Quick:
         family, streams, latest = metric.family, metric.streams, 0
         get, by_identity, metadata = family.answers.get, streams.by_identity, family.metadata
         for wire in wires:
-            cut = quick(wire)
-            labels: LabelSet | None = cut and (get(cut[3]) or self._learn(family, cut[3]))
-            if cut is None or labels is None:
+            if (cut := quick(wire)) is None:
                 rest.append(wire)
                 continue
-            timestamp, sample = cut[1] // MILLISECOND, Sample(cut[2], cut[0] // MILLISECOND)
+            start, time, value, key = cut
+            labels: LabelSet | None = get(key) or self._learn(family, key)
+            if labels is None or not time:
+                rest.append(wire)
+                continue
+            timestamp, sample = time // MILLISECOND, (value, start // MILLISECOND)
             latest = max(latest, timestamp)
-            if labels.identity in by_identity:
+            identity = labels.identity
+            if identity in by_identity:
                 streams.number(metadata, labels, timestamp, sample)
             else:
-                series = Series(labels, metadata, {timestamp: sample})
-                by_identity[labels.identity] = Stream(labels.identity, {labels.key: series}, 1)
+                by_identity[identity] = Stream(identity, {labels.key: Series(labels, metadata, {timestamp: sample})}, 1)
         return latest, rest
 
     def _learn(self, family: Family, rest: bytes) -> LabelSet | None:

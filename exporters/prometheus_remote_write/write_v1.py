@@ -15,10 +15,12 @@ from exporters.prometheus_remote_write.series import (
     Request,
     Series,
     Stream,
-    count,
     label,
     varint,
 )
+
+_SHORT = tuple(map(varint, range(1 << 10)))
+"""Lengths of nearly everything."""
 
 
 def encode(streams: Iterable[Stream], metadata: Iterable[Metadata] = ()) -> bytes:
@@ -44,16 +46,16 @@ def requests(streams: Sequence[Stream], max_bytes: int) -> Iterator[Request]:
 
 
 def _request(streams: Sequence[Stream], parts: list[bytes]) -> Request:
-    return Request(streams, b"".join(parts), sum([stream.items for stream in streams]), *count(streams))
+    return Request(streams, b"".join(parts), sum([stream.items for stream in streams]))
 
 
 def write_stream(stream: Stream) -> bytes:
     """Return the series of a stream as fields of a request.  `len()` of it is exactly what it adds to the request."""
-    every = stream.series
+    every = stream.series.values()
     if len(every) == 1:
-        (series,) = every.values()
+        (series,) = every
         return _series(series)
-    return b"".join([_series(series) for series in every.values()])
+    return b"".join(map(_series, every))
 
 
 def _series(series: Series) -> bytes:
@@ -69,7 +71,7 @@ def _series(series: Series) -> bytes:
 def _any_series(series: Series) -> bytes:
     parts = [series.labels.key]
     for timestamp, sample in series.samples.items():
-        parts.append(field(b"\x12", b"\x09" + sample.value + stamp(timestamp)))
+        parts.append(field(b"\x12", b"\x09" + sample[0] + stamp(timestamp)))
     parts += [field(b"\x1a", _exemplar(exemplar)) for exemplar in series.exemplars]
     parts += [field(b"\x22", histogram.body) for histogram in series.histograms.values()]
     return field(b"\x0a", b"".join(parts))
@@ -88,7 +90,8 @@ def write_metadata(metadata: Metadata) -> bytes:
 
 
 def field(tag: bytes, body: bytes) -> bytes:
-    return tag + varint(len(body)) + body
+    length = len(body)
+    return tag + (_SHORT[length] if length < len(_SHORT) else varint(length)) + body
 
 
 def _field_2(timestamp: int) -> bytes:

@@ -17,7 +17,6 @@ from exporters.prometheus_remote_write.series import (
     Sample,
     Series,
     Stream,
-    count,
     varint,
 )
 from exporters.prometheus_remote_write.write_v1 import field, stamp
@@ -33,6 +32,8 @@ class Symbols(dict[str, bytes]):
         super().__init__()
         self.size = 0
         """Bytes that it takes in the request."""
+        self.metadata: dict[int, bytes] = {}
+        """What was written of families, by their identity: they are held by the streams meanwhile."""
         self[""]  # Remote write 2.0, "Symbols": the first one is empty
 
     def __missing__(self, text: str) -> bytes:
@@ -70,35 +71,50 @@ def requests(streams: Sequence[Stream], max_bytes: int) -> Iterator[Request]:
 
 
 def _request(streams: Sequence[Stream], parts: list[bytes]) -> Request:
-    return Request(streams, b"".join(parts), sum([stream.items for stream in streams]), *count(streams))
+    return Request(streams, b"".join(parts), sum([stream.items for stream in streams]))
 
 
 def _stream(stream: Stream, symbols: Symbols) -> bytes:
-    return b"".join([_series(series, symbols) for series in stream.series.values()])
+    every = stream.series.values()
+    if len(every) == 1:
+        (series,) = every
+        return _series(series, symbols)
+    return b"".join([_series(series, symbols) for series in every])
 
 
 def _series(series: Series, symbols: Symbols) -> bytes:
-    """A series has samples or histograms, never both: two metrics that share a name become two series."""
     labels = b"".join(map(symbols.__getitem__, series.labels.texts))
-    start = b"\x0a" + _number(len(labels)) + labels
-    exemplars = b"".join([field(b"\x22", _exemplar(each, symbols)) for each in series.exemplars])
-    end = exemplars + _metadata(series.metadata, symbols)
+    metadata = symbols.metadata.get(id(series.metadata)) or _metadata(series.metadata, symbols)
+    if series.exemplars or series.histograms or len(series.samples) != 1:
+        return _any_series(series, labels, metadata, symbols)
+    ((timestamp, sample),) = series.samples.items()
+    before, after = _times(timestamp, sample[1])
+    body = b"".join((b"\x0a", _number(len(labels)), labels, before, sample[0], after, metadata))
+    return b"\x2a" + _number(len(body)) + body
+
+
+def _any_series(series: Series, labels: bytes, metadata: bytes, symbols: Symbols) -> bytes:
+    """A series has samples or histograms, never both: two metrics that share a name become two series."""
+    start = field(b"\x0a", labels)
+    end = b"".join([field(b"\x22", _exemplar(each, symbols)) for each in series.exemplars]) + metadata
     bodies = []
     if series.samples:
         bodies.append(b"".join([_sample(timestamp, sample) for timestamp, sample in series.samples.items()]))
     if series.histograms:
         bodies.append(b"".join([_histogram(histogram) for histogram in series.histograms.values()]))
-    return b"".join([b"\x2a" + _number(len(start) + len(body) + len(end)) + start + body + end for body in bodies])
+    return b"".join([field(b"\x2a", start + body + end) for body in bodies])
 
 
 def _sample(timestamp: int, sample: Sample) -> bytes:
-    body = b"\x09" + sample[0] + stamp(timestamp) + (_start(sample[1]) if sample[1] else b"")
-    return b"\x12" + _SMALL[len(body)] + body
+    before, after = _times(timestamp, sample[1])
+    return before + sample[0] + after
 
 
 @lru_cache(1024)
-def _start(timestamp: int) -> bytes:
-    return b"\x18" + varint(timestamp)
+def _times(timestamp: int, start: int) -> tuple[bytes, bytes]:
+    """Return what stands before the value of a sample and behind it.  Points of one batch have few different times."""
+    after = stamp(timestamp) + (b"\x18" + varint(start) if start else b"")
+    return b"\x12" + _number(1 + 8 + len(after)) + b"\x09", after
 
 
 def _histogram(histogram: NativeHistogram) -> bytes:
@@ -117,7 +133,8 @@ def _metadata(metadata: Metadata, symbols: Symbols) -> bytes:
         body += b"\x18" + symbols[metadata.help]
     if metadata.unit:
         body += b"\x20" + symbols[metadata.unit]
-    return field(b"\x2a", body)
+    written = symbols.metadata[id(metadata)] = field(b"\x2a", body)
+    return written
 
 
 def _symbol(text: str) -> bytes:

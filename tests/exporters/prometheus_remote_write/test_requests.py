@@ -23,7 +23,6 @@ from exporters.prometheus_remote_write.series import (
     LabelSet,
     Metadata,
     NativeHistogram,
-    Sample,
     Series,
     Stream,
     raw,
@@ -43,7 +42,7 @@ def stream(name, times=(1,), suffixes=("",), items=None):
     series = {}
     for suffix in suffixes:
         labels = LabelSet({"__name__": f"{name}{suffix}"})
-        series[labels.key] = Series(labels, Metadata(name), {time: Sample(raw(time), 0) for time in times})
+        series[labels.key] = Series(labels, Metadata(name), {time: (raw(time), 0) for time in times})
     identity = next(iter(series.values())).labels.identity
     return Stream(identity, series, len(times) if items is None else items)
 

@@ -33,7 +33,7 @@ def between(start, end, **fields):
 
 
 def starts(translation):
-    return [sample.start - NOW // 10**6 for series in series_of(translation) for sample in series.samples.values()]
+    return [sample[1] - NOW // 10**6 for series in series_of(translation) for sample in series.samples.values()]
 
 
 def test_deltas_are_added_up_from_batch_to_batch_and_keep_the_first_start():
@@ -143,7 +143,7 @@ def test_a_histogram_with_other_buckets_begins_anew():
 
     series = {series.labels.name: series for series in series_of(translate(delta(*points, kind="histogram")))}
 
-    assert [0, 1000] == [sample.start - NOW // 10**6 for sample in series["d_count"].samples.values()]
+    assert [0, 1000] == [sample[1] - NOW // 10**6 for sample in series["d_count"].samples.values()]
     assert 1 == len(series["d_sum"].samples)
 
 
@@ -166,7 +166,7 @@ def test_a_stream_that_ended_begins_anew(kind):
 
     (series, *_) = series_of(translation)
     ((started),) = {
-        *[sample.start for sample in series.samples.values()],
+        *[sample[1] for sample in series.samples.values()],
         *[h.start for h in series.histograms.values()],
     }
     assert NOW // 10**6 + 2000 == started

@@ -47,7 +47,7 @@ def values(translation, *, times=False):
     """
     answer = {}
     for series in series_of(translation):
-        every = {time - NOW // 1_000_000: number(sample.value) for time, sample in series.samples.items()}
+        every = {time - NOW // 1_000_000: number(sample[0]) for time, sample in series.samples.items()}
         if every:
             answer[text(series.labels)] = every if times else list(every.values())[-1]
     return answer
