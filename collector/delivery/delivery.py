@@ -10,7 +10,7 @@ from collector.api import Exporter, Outcome, Parcel, Prepared, PreparingExporter
 from collector.batch import Batch, Signal
 from collector.delivery.drain import Drain
 from collector.delivery.lanes import Lanes, Turn
-from collector.delivery.retry import Attempts
+from collector.delivery.retry import Attempts, end_if_cancelled
 from collector.delivery.settings import DeliveryConfig
 from collector.delivery.settlement import Ledger, Settlement
 from collector.errors import ConsumeError, DropReason, RetryableError
@@ -92,6 +92,7 @@ class _Translated:
         signal = batch.signal
         async with self._desk:
             prepared = await self._prepare(batch)
+            end_if_cancelled()
             lines = [(self._line_up(lane, parcels), parcels) for lane, parcels in _by_lane(prepared.parcels)]
         settlement.rejected(prepared.dropped, "they cannot be written in the backend's format")
         try:

@@ -38,10 +38,12 @@ class Attempts:
         Raises:
             PermanentError: the backend refused, or the exporter has a bug.
             RetryableError: it was tried for long enough; the last answer.
+            CancelledError: this task was cancelled, even if an attempt kept that to itself.
         """
         settings = self._ledger.settings
         started = settings.clock.monotonic()
         for interval in backoff(self._retry):
+            end_if_cancelled()
             try:
                 return await self._one(attempt)
             except RetryableError as error:
@@ -64,6 +66,16 @@ class Attempts:
                     return await attempt()
         except TimeoutError:
             raise RetryableError(f"no answer within {self._timeout} s") from None
+
+
+def end_if_cancelled() -> None:
+    """Go on with the cancellation of this task, if it was cancelled and a plugin swallowed that.
+
+    Raises:
+        CancelledError: it was.
+    """
+    if (task := asyncio.current_task()) and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def backoff(config: RetryConfig) -> Iterator[float]:

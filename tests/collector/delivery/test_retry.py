@@ -2,6 +2,7 @@ import asyncio
 import dataclasses
 import itertools
 import math
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -288,3 +289,28 @@ async def test_a_cancelled_pause_leaves_nothing_behind():
 async def turns():
     for _ in range(5):
         await asyncio.sleep(0)
+
+
+async def test_an_exporter_that_swallows_its_cancellation_is_not_asked_again():
+    class Deaf:
+        attempts = 0
+
+        def __init__(self):
+            self.asked = asyncio.Event()
+
+        async def export(self, batch):
+            self.attempts += 1
+            self.asked.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.get_running_loop().create_future()
+            raise RetryableError("busy")
+
+    telemetry, exporter = Telemetry(), Deaf()
+    delivering = asyncio.create_task(delivery(exporter, telemetry, timeout=0).deliver(make_batch(items=2)))
+    await exporter.asked.wait()
+
+    delivering.cancel()
+    await asyncio.wait([delivering], timeout=5)
+
+    assert (True, 1) == (delivering.cancelled(), exporter.attempts)
+    assert 2 == telemetry.total(DROPPED, reason="shutdown_deadline")
