@@ -19,6 +19,7 @@ from collector.net.headers import is_value
 from collector.net.http_client import URL, Compression, CompressionParams, HttpClientConfig
 from exporters.elasticsearch.addresses import FROM_ENVIRONMENT, address_of_cloud, addresses_of_environment, has_user
 from exporters.elasticsearch.document_config import DocumentConfig, Flavor, IndexName, Mode
+from exporters.elasticsearch.templates import templates
 
 GZIP_LEVEL = 1
 """As the Collector's: higher ones cost several times as much for a tenth less."""
@@ -183,8 +184,8 @@ class ElasticsearchConfig(DocumentConfig, HttpClientConfig):
     )
     manage_templates: bool | None = Field(
         default=None,
-        description="Whether index templates are written before the first document. "
-        "Absent, they are in mode jaeger, which cannot do without.",
+        description="Whether index templates are written before the first document: Jaeger's own, and those that "
+        "OpenSearch lacks for mode otel. Absent, they are if mode jaeger is allowed, which cannot do without.",
     )
 
     @model_validator(mode="before")
@@ -217,6 +218,8 @@ class ElasticsearchConfig(DocumentConfig, HttpClientConfig):
     def _asks_for_what_the_server_has(self) -> Self:
         if self.flavor is Flavor.OPENSEARCH and self.include_source_on_error is not None:
             raise ValueError("include_source_on_error: OpenSearch does not know it, leave it out")
+        if self.manage_templates and not templates(self):
+            raise ValueError("manage_templates: Elasticsearch has its own for these modes, leave it out")
         return self
 
     def addresses(self) -> tuple[str, ...]:
@@ -232,7 +235,7 @@ class ElasticsearchConfig(DocumentConfig, HttpClientConfig):
 
     @property
     def writes_templates(self) -> bool:
-        return self.mapping.mode is Mode.JAEGER if self.manage_templates is None else self.manage_templates
+        return Mode.JAEGER in self.mapping.allowed if self.manage_templates is None else self.manage_templates
 
     def client(self) -> HttpClientConfig:
         """Return the settings of the connections, with the credentials as a header."""

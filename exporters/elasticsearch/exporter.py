@@ -14,6 +14,7 @@ from exporters.elasticsearch.documents import Documents
 from exporters.elasticsearch.notices import Notices
 from exporters.elasticsearch.sending import Sending
 from exporters.elasticsearch.server import Server
+from exporters.elasticsearch.templates import templates
 from exporters.elasticsearch.writer import Writer
 
 MANY = 300
@@ -40,7 +41,8 @@ class ElasticsearchExporter:
         self._cluster = Cluster(config, settings)
         self._sending = Sending(config, settings, self._cluster, self._writer.written)
         self._thread: asyncio.Future[_Translated] | None = None
-        self._server = Server(config, settings, self._cluster, {})
+        needed = templates(config) if config.writes_templates else {}
+        self._server = Server(config, settings, self._cluster, needed)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:

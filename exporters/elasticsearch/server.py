@@ -18,7 +18,7 @@ from exporters.elasticsearch.notices import Notices
 
 ASK_AGAIN = 60.0
 """Seconds after which a cluster that is not there is asked again what it is."""
-_HAS_OTEL_TEMPLATES = (8, 12)
+_WITH_OTEL_TEMPLATES = (8, 12)
 _PRODUCT = "X-Elastic-Product"
 
 
@@ -133,14 +133,17 @@ def mistakes(product: Product, config: ElasticsearchConfig) -> list[str]:
     found = []
     if product.flavor is not config.flavor:
         found.append(f"{name}: set flavor: {product.flavor}")
-    if not config.writes_templates and config.mapping.mode is Mode.OTEL and not _has_otel_templates(product):
+    if config.mapping.mode is Mode.OTEL and not _has_otel_templates(product, config):
         text = (
             "which has no index templates for mapping mode otel: documents get whatever mapping the first ones suggest"
         )
-        found.append(f"{name}, {text}; set manage_templates: true, or another mapping::mode")
+        remedy = "set manage_templates: true" if product.flavor is Flavor.OPENSEARCH else "it has them from 8.12 on"
+        found.append(f"{name}, {text}; {remedy}, or set another mapping::mode")
     return found
 
 
-def _has_otel_templates(product: Product) -> bool:
+def _has_otel_templates(product: Product, config: ElasticsearchConfig) -> bool:
+    if product.flavor is Flavor.OPENSEARCH:
+        return config.flavor is Flavor.OPENSEARCH and config.writes_templates
     numbers = [int(part) for part in product.version.split(".")[:2] if part.isdecimal()]
-    return product.flavor is Flavor.ELASTICSEARCH and tuple(numbers) >= _HAS_OTEL_TEMPLATES
+    return tuple(numbers) >= _WITH_OTEL_TEMPLATES

@@ -93,6 +93,7 @@ def test_a_mistake_in_the_environment_is_named(monkeypatch):
         ("{endpoint: 'http://a', dead_letter: {index: a, file: b}}", "give index or file"),
         ("{endpoint: 'http://a', dead_letter: {index: A}}", "must be lower case"),
         ("{endpoint: 'http://a', retry: {retry_on_status: [200]}}", "greater than or equal to 400"),
+        ("{endpoint: 'http://a', manage_templates: true}", "Elasticsearch has its own for these modes"),
         ("{endpoint: 'http://a', flavor: opensearch, include_source_on_error: true}", "OpenSearch does not know it"),
     ],
 )
@@ -160,7 +161,9 @@ def test_another_level_of_compression_is_used():
         ("{}", False),
         ("mapping: {mode: jaeger}", True),
         ("{mapping: {mode: jaeger}, manage_templates: false}", False),
-        ("manage_templates: true", True),
+        ("{mapping: {allowed_modes: [otel, jaeger]}}", True),
+        ("{flavor: opensearch, manage_templates: true}", True),
+        ("flavor: opensearch", False),
     ],
 )
 def test_templates_are_written_where_nothing_works_without_them(text, writes):

@@ -13,7 +13,7 @@ from collector.errors import StartError
 from collector.testing import make_batch
 from exporters.elasticsearch.documents import Documents
 from exporters.elasticsearch.exporter import MANY
-from tests.exporters.elasticsearch.bulk_server import BulkServer
+from tests.exporters.elasticsearch.bulk_server import BulkServer, item
 from tests.exporters.elasticsearch.hand_made import document
 from tests.exporters.servers import exporter, longest_turn
 
@@ -125,3 +125,31 @@ async def test_a_dead_letter_that_cannot_be_written_is_found_at_the_start(tmp_pa
     with pytest.raises(StartError, match="dead_letter::file"):
         async with exporting.lifespan():
             pass
+
+
+async def test_templates_are_there_before_the_first_document_in_mode_jaeger():
+    server = BulkServer()
+    async with server.running():
+        await bring(to(server.port, mapping={"mode": "jaeger"}), make_batch())
+
+    asked = [request.path.partition("?")[0] for request in server.requests if request.path != "/"]
+    assert ["/_index_template/jaeger-span", "/_index_template/jaeger-service", "/_bulk"] == asked
+    assert {"jaeger-span", "jaeger-service"} == {document.index[:-11] for document in server.stored}
+
+
+async def test_services_of_jaeger_are_written_until_they_are_there():
+    """
+    One that was refused for a while is written with the next batch again.
+    """
+    server = BulkServer(refuses=lambda document: item(429) if "service" in document.index and busy else None)
+    async with server.running():
+        exporting, busy = to(server.port, mapping={"mode": "jaeger"}), True
+        async with exporting.lifespan():
+            for n in range(3):
+                for parcel in (await exporting.prepare(make_batch(key=n))).parcels:
+                    await exporting.send(parcel)
+                    busy = False
+
+    services = [document.index.startswith("jaeger-service") for bulk in server.bulks for document in bulk]
+    assert [True, True, False] == [any("service" in document.index for document in bulk) for bulk in server.bulks]
+    assert 2 == sum(services)
