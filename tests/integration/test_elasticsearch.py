@@ -12,7 +12,7 @@ import pytest
 from collector.batch import Signal
 from collector.testing import make_logs, make_metrics, make_spans
 from tests.integration.collectors import Books, configuration, new_id, new_name, send, settled
-from tests.integration.servers import OpenSearch, until
+from tests.integration.servers import Noida, OpenSearch, until
 
 pytestmark = pytest.mark.slow
 
@@ -91,6 +91,53 @@ def test_all_signals_go_to_data_streams(started, opensearch, name, whose):
     assert [f"{signal}-{name}.otel-default" for signal in ("logs", "metrics", "traces")] == names
     (document,) = opensearch.search(f"metrics-{name}.otel-default")
     assert ({"level": 1.5}, {"disk": "sda"}) == (document["metrics"], document["attributes"])
+
+
+def test_metrics_of_all_kinds_fit_the_templates(started, server, name):
+    """
+    Histograms of cumulative temporality have no place in a document, and are counted.
+    """
+    if isinstance(server, Noida):  # which has not the templates that Elasticsearch has built in
+        types = {"gauge_double": "double", "counter_long": "long", "histogram": "histogram", "summary": "object"}
+        named = [{template: {"mapping": {"type": kind}}} for template, kind in types.items()]
+        its = {"index_patterns": [f"metrics-{name}.otel-*"], "template": {"mappings": {"dynamic_templates": named}}}
+        assert 200 == server.call("PUT", f"/_index_template/{name}", its)[0]
+    collector = started(server)
+    buckets = {"explicit_bounds": [0.5, 1], "bucket_counts": [1, 2, 3], "count": 6, "sum": 5}
+    exponential = {
+        "scale": 0,
+        "count": 5,
+        "sum": 9,
+        "zero_count": 1,
+        "positive": {"offset": 0, "bucket_counts": [2, 2]},
+    }
+    quantiles = {"sum": 100, "count": 50, "quantile_values": [{"quantile": 0.9, "value": 40}]}
+
+    send(
+        collector,
+        make_metrics(
+            {"name": "level", "points": [{"value": 1.5}]},
+            {"name": "orders", "kind": "sum", "points": [{"value": 7}]},
+            {"name": "time", "kind": "histogram", "temporality": "delta", "points": [buckets]},
+            {"name": "old time", "kind": "histogram", "points": [buckets]},
+            {"name": "size", "kind": "exponential_histogram", "temporality": "delta", "points": [exponential]},
+            {"name": "old size", "kind": "exponential_histogram", "points": [exponential]},
+            {"name": "wait", "kind": "summary", "points": [quantiles]},
+            resource=resource(name),
+        ),
+    )
+    books = settled(collector, Signal.METRICS)
+    collector.stop()
+
+    assert Books(accepted=7, sent=5, dropped={"unsupported": 2}) == books
+    found = {}
+    for document in server.search(f"metrics-{name}.otel-default"):
+        found |= document["metrics"]
+    assert {"level", "orders", "time", "size", "wait"} == set(found)
+    assert (1.5, 7) == (found["level"], found["orders"])
+    assert {"counts": [1, 2, 3], "values": [0.25, 0.75, 1.0]} == found["time"]
+    assert {"sum": 100, "value_count": 50} == found["wait"]
+    assert 5 == sum(found["size"]["counts"])
 
 
 def test_what_a_client_sends_again_is_there_once(started, server, name):
