@@ -93,7 +93,7 @@ class _Translated:
         async with self._desk:
             prepared = await self._prepare(batch)
             end_if_cancelled()
-            lines = [(self._line_up(lane, parcels), parcels) for lane, parcels in _by_lane(prepared.parcels)]
+            lines = [(self._line_up(lane), parcels) for lane, parcels in _by_lane(prepared.parcels)]
         settlement.rejected(prepared.dropped, "they cannot be written in the backend's format")
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -110,24 +110,32 @@ class _Translated:
         with a_bug_costs_one_batch(self._settings):
             return _checked(await self._exporter.prepare(batch))
 
-    def _line_up(self, lane: int | None, parcels: list[Parcel]) -> Turn:
+    def _line_up(self, lane: int | None) -> Turn:
         return Turn(None) if lane is None else self._lanes.line_up(lane)
 
     async def _send_line(
-        self, signal: Signal, turn: Turn, parcels: list[Parcel], settlement: Settlement
+        self, signal: Signal, turn: Turn, parcels: Iterable[Parcel], settlement: Settlement
     ) -> ConsumeError | None:
-        """Send parcels one after another; return the error of the first that failed."""
+        """Send parcels one after another; return the error of the first that failed.
+
+        They share the time for retries, which begins anew when the backend answers one of them for good: a backend that
+        is down costs a batch its time once, and not once for each parcel.
+        """
         first: ConsumeError | None = None
+        clock = self._settings.clock
         async with turn:
+            since = clock.monotonic()
             for parcel in parcels:
-                error = await self._send(signal, parcel, settlement)
+                error = await self._send(signal, parcel, settlement, since)
+                if not isinstance(error, RetryableError):
+                    since = clock.monotonic()
                 first = first or error
         return first
 
-    async def _send(self, signal: Signal, parcel: Parcel, settlement: Settlement) -> ConsumeError | None:
+    async def _send(self, signal: Signal, parcel: Parcel, settlement: Settlement, since: float) -> ConsumeError | None:
         sending = _Sending(self._exporter, parcel, settlement)
         try:
-            await self._attempts.until_answered(signal, sending.attempt)
+            await self._attempts.until_answered(signal, sending.attempt, since)
         except ConsumeError as error:
             settlement.failed(error, sending.left)
             return error
@@ -187,12 +195,12 @@ def _checked_counts(dropped: Mapping[DropReason, int]) -> Mapping[DropReason, in
     return {DropReason(reason): index(items) for reason, items in dropped.items()}
 
 
-def _by_lane(parcels: Iterable[Parcel]) -> list[tuple[int | None, list[Parcel]]]:
-    """Group parcels that have to be sent one after another; the others only share out how many go at once."""
+def _by_lane(parcels: Iterable[Parcel]) -> list[tuple[int | None, Iterable[Parcel]]]:
+    """Group parcels that have to be sent one after another; of the others, whoever is free takes the next."""
     alone: list[Parcel] = []
     lanes: dict[int, list[Parcel]] = {}
     for parcel in parcels:
         line = alone if parcel.lane is None else lanes.setdefault(parcel.lane, [])
         line.append(parcel)
-    shares = [(None, share) for start in range(AT_ONCE) if (share := alone[start::AT_ONCE])]
-    return [*shares, *lanes.items()]
+    shared = iter(alone)
+    return [*((None, shared) for _ in alone[:AT_ONCE]), *lanes.items()]

@@ -32,8 +32,15 @@ class Attempts:
         self._ledger = ledger
         self._drain = drain
 
-    async def until_answered(self, signal: Signal, attempt: Callable[[], Awaitable[R]]) -> R:
+    async def until_answered(
+        self, signal: Signal, attempt: Callable[[], Awaitable[R]], since: float | None = None
+    ) -> R:
         """Make `attempt` until the backend has answered for good, and return its answer.
+
+        Args:
+            signal: of what is sent.
+            attempt: sends it once.
+            since: from when on the time for retries counts, on the clock of the settings; None for now.
 
         Raises:
             PermanentError: the backend refused, or the exporter has a bug.
@@ -41,7 +48,7 @@ class Attempts:
             CancelledError: this task was cancelled, even if an attempt kept that to itself.
         """
         settings = self._ledger.settings
-        started = settings.clock.monotonic()
+        started = settings.clock.monotonic() if since is None else since
         for interval in backoff(self._retry):
             end_if_cancelled()
             try:

@@ -46,7 +46,8 @@ class Books:
     def __init__(self, exporter, **config):
         self.telemetry = Telemetry()
         self.accounts = self.telemetry.component("fake")
-        its = dataclasses.replace(settings("fake"), clock=Pauses())
+        self.clock = Pauses()
+        its = dataclasses.replace(settings("fake"), clock=self.clock)
         self.delivery = Delivery(exporter, DeliveryConfig(**config), its, self.accounts)
 
     async def deliver(self, items):
@@ -84,7 +85,7 @@ async def test_only_the_rest_of_a_parcel_is_sent_again_after_the_pause_that_was_
 
     assert ["all", "rest"] == exporter.sent
     assert (4, 1, 0) == (books.sent, books.dropped("dead_letter"), books.held)
-    assert 70 <= books.delivery._ledger.settings.clock.monotonic()
+    assert 70 <= books.clock.monotonic()
 
 
 async def test_what_is_left_of_a_parcel_is_dropped_when_there_was_time_enough():
@@ -303,6 +304,50 @@ async def test_a_batch_of_many_parcels_does_not_send_all_of_them_at_once():
         exporter.answers[number].set_result(None)
     await delivery
     assert (100, list(range(100))) == (books.sent, sorted(exporter.sent))
+
+
+async def test_a_parcel_that_is_slow_holds_up_no_other():
+    class Many(Slow):
+        async def prepare(self, batch):
+            return Prepared(tuple(Parcel(number, 1) for number in range(len(batch))))
+
+    exporter = Many(lane=None)
+    books = Books(exporter)
+    delivery = asyncio.create_task(books.deliver(100))
+
+    for number in range(1, 100):
+        await until(lambda wanted=number: len(exporter.answers) > wanted)
+        exporter.answers[number].set_result(None)
+    await until(lambda: books.held == 1)
+    exporter.answers[0].set_result(None)
+    await delivery
+
+    assert (100, list(range(100))) == (books.sent, sorted(exporter.sent))
+
+
+async def test_a_backend_that_is_down_costs_a_batch_of_many_parcels_its_time_only_once():
+    down = dict.fromkeys(range(100), [RetryableError("down")] * 100)
+    exporter = Translating(*(Parcel(number, 1, lane=0) for number in range(100)), script=down)
+    books = Books(exporter, retry_on_failure={"max_elapsed_time": 120})
+
+    with pytest.raises(RetryableError, match="down"):
+        await books.deliver(100)
+
+    assert (0, 100, 0) == (books.sent, books.dropped("retry_exhausted"), books.held)
+    assert set(range(100)) == set(exporter.sent)
+    assert books.clock.monotonic() <= 120
+
+
+async def test_a_backend_that_answers_gives_the_next_parcel_its_own_time():
+    scripts = {number: [RetryableError("busy", retry_after=70)] for number in range(3)}
+    books = Books(
+        Translating(*(Parcel(number, 1, lane=0) for number in range(3)), script=scripts),
+        retry_on_failure={"max_elapsed_time": 100},
+    )
+
+    await books.deliver(3)
+
+    assert (3, 210) == (books.sent, books.clock.monotonic())
 
 
 class Deaf(Translating):
