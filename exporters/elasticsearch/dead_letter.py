@@ -52,6 +52,7 @@ class DeadLetterFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._turn = asyncio.Lock()
+        self._thread: asyncio.Future[OSError | None] | None = None
 
     def check(self) -> None:
         """
@@ -64,32 +65,44 @@ class DeadLetterFile:
             raise StartError(f"dead_letter::file: {self._path}: {error.strerror}") from None
 
     async def bury(self, letters: Sequence[Letter], time: float) -> list[Unburied]:
+        """One thread at a time writes, however often a disk that hangs is given up."""
         text = b"".join(_as_json(letter, time) + b"\n" for letter in letters)
-        try:
-            async with self._turn:
-                await asyncio.to_thread(self._append, text)
-        except OSError as error:
+        async with self._turn:
+            if self._thread and not self._thread.done():
+                await asyncio.wait([self._thread])
+            self._thread = asyncio.get_running_loop().run_in_executor(None, self._append, text)
+            error = await asyncio.shield(self._thread)
+        if error:
             raise RetryableError(f"dead letter {self._path}: {error.strerror}") from error
         return []
 
-    def _append(self, text: bytes) -> None:
-        file = self._open()
+    def _append(self, text: bytes) -> OSError | None:
         try:
-            before = os.fstat(file).st_size
-            try:
-                left = memoryview(text)
-                while left:
-                    left = left[os.write(file, left) :]
-                os.fsync(file)
-            except OSError:
-                with suppress(OSError):  # the disk may be full: no half line stays
-                    os.ftruncate(file, before)
-                raise
+            file = self._open()
+        except OSError as error:
+            return error
+        try:
+            return _write_all(file, text)
         finally:
             os.close(file)
 
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def _write_all(file: int, text: bytes) -> OSError | None:
+    """Append and force onto the disk; what is written only in part is taken away again."""
+    before = os.fstat(file).st_size
+    try:
+        left = memoryview(text)
+        while left:
+            left = left[os.write(file, left) :]
+        os.fsync(file)
+    except OSError as error:
+        with suppress(OSError):  # the disk may be full: no half line stays
+            os.ftruncate(file, before)
+        return error
+    return None
 
 
 class DeadLetterIndex:

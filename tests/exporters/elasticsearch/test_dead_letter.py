@@ -1,4 +1,6 @@
+import asyncio
 import os
+import threading
 
 import orjson
 import pytest
@@ -198,6 +200,29 @@ async def test_a_disk_that_is_full_keeps_letters_waiting(path, caplog):
     assert "Is a directory" in outcome.message
     assert "document_parsing_exception" in outcome.message
     assert "refused documents wait: dead letter" in caplog.text
+
+
+async def test_a_disk_that_hangs_holds_up_one_thread_however_often_it_is_given_up(path, monkeypatch):
+    hangs, started, begun, real = threading.Event(), threading.Event(), [], os.write
+
+    def write(file, data):
+        begun.append(data)
+        started.set()
+        hangs.wait(10)
+        return real(file, data)
+
+    file = DeadLetterFile(path)
+    monkeypatch.setattr(dead_letter.os, "write", write)
+    for n in range(3):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await file.bury([letter(n)], 0)
+    await asyncio.to_thread(started.wait, 10)
+    assert 1 == len(begun)
+    hangs.set()
+    await file.bury([letter(3)], 0)
+
+    assert ['{"n":0}', '{"n":3}'] == [line["document"]["source"] for line in lines(path)]
 
 
 def test_a_file_that_cannot_be_written_is_found_at_the_start(tmp_path):
