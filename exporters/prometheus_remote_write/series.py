@@ -140,18 +140,45 @@ class Series:
         self.samples: dict[int, Sample] = {} if samples is None else samples
 
 
+Single: TypeAlias = tuple[LabelSet, Metadata, int, bytes, int]
+"""A series with one sample and nothing else: its timestamp, and the two parts of a `Sample`."""
+
+
 class Stream:
-    """All series that must stay together: those of the same metric and attributes."""
+    """All series that must stay together: those of the same metric and attributes.
 
-    __slots__ = ("identity", "items", "series")
+    Nearly all are one sample of one series.  Objects for that are made only when somebody asks for them: they would
+    take longer than everything else that is done with the sample.
+    """
 
-    def __init__(self, identity: int, series: dict[bytes, Series], items: int) -> None:
+    __slots__ = ("_series", "identity", "items", "single")
+
+    def __init__(
+        self, identity: int, series: dict[bytes, Series] | None, items: int, single: Single | None = None
+    ) -> None:
         self.identity = identity
         """As `LabelSet.identity`; take it modulo the number of shards."""
-        self.series = series
-        """By `LabelSet.key`, in the order in which they are written."""
         self.items = items
         """How many data points it stands for; 0 for target_info."""
+        self.single = single
+        """What it is, unless it is more or `series` was asked for."""
+        self._series = series
+
+    @property
+    def labels(self) -> LabelSet:
+        """Of the first series."""
+        return self.single[0] if self.single else next(iter(self.series.values())).labels
+
+    @property
+    def series(self) -> dict[bytes, Series]:
+        """By `LabelSet.key`, in the order in which they are written."""
+        if self._series is None:
+            self._series = {}
+            if self.single is not None:
+                labels, metadata, timestamp, value, start = self.single
+                self._series[labels.key] = Series(labels, metadata, {timestamp: (value, start)})
+                self.single = None
+        return self._series
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +231,10 @@ class Request:
 
 def count(streams: Iterable[Stream]) -> tuple[int, int, int]:
     """Return how many samples, native histograms and exemplars there are: what 2.0's Written headers count."""
-    every = [series for stream in streams for series in stream.series.values()]
+    streams = list(streams)
+    every = [series for stream in streams if stream.single is None for series in stream.series.values()]
     return (
-        sum([len(series.samples) for series in every]),
-        sum([len(series.histograms) for series in every if series.histograms]),
-        sum([len(series.exemplars) for series in every if series.exemplars]),
+        sum([len(series.samples) for series in every]) + sum([stream.single is not None for stream in streams]),
+        sum([len(series.histograms) for series in every]),
+        sum([len(series.exemplars) for series in every]),
     )

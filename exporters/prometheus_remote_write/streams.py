@@ -88,7 +88,7 @@ class Streams:
         for identity in self._grown:
             for series in self.by_identity[identity].series.values():
                 _sort(series)
-        return [stream for stream in self.by_identity.values() if stream.series]
+        return [stream for stream in self.by_identity.values() if stream.single or stream.series]
 
     def _stream(self, identity: int) -> Stream:
         stream = self.by_identity.get(identity)

@@ -22,7 +22,7 @@ from exporters.prometheus_remote_write.names import NamelessError
 from exporters.prometheus_remote_write.native_histograms import UnsupportedError
 from exporters.prometheus_remote_write.points import CUMULATIVE, DELTA, MILLISECOND, NUMBER, REQUEST, quick
 from exporters.prometheus_remote_write.rules import Delta, Rules
-from exporters.prometheus_remote_write.series import LabelSet, Metadata, Series, Stream, Translation
+from exporters.prometheus_remote_write.series import LabelSet, Metadata, Stream, Translation
 from exporters.prometheus_remote_write.streams import Streams
 from exporters.prometheus_remote_write.target_info import TargetInfo
 from exporters.prometheus_remote_write.temporality import OutOfOrderError, Totals
@@ -153,13 +153,13 @@ class _Quick:
             if labels is None or not time:
                 rest.append(wire)
                 continue
-            timestamp, sample = time // MILLISECOND, (value, start // MILLISECOND)
+            timestamp, start = time // MILLISECOND, start // MILLISECOND
             latest = max(latest, timestamp)
             identity = labels.identity
             if identity in by_identity:
-                streams.number(metadata, labels, timestamp, sample)
+                streams.number(metadata, labels, timestamp, (value, start))
             else:
-                by_identity[identity] = Stream(identity, {labels.key: Series(labels, metadata, {timestamp: sample})}, 1)
+                by_identity[identity] = Stream(identity, None, 1, (labels, metadata, timestamp, value, start))
         return latest, rest
 
     def _learn(self, family: Family, rest: bytes) -> LabelSet | None:

@@ -51,24 +51,15 @@ def _request(streams: Sequence[Stream], parts: list[bytes]) -> Request:
 
 def write_stream(stream: Stream) -> bytes:
     """Return the series of a stream as fields of a request.  `len()` of it is exactly what it adds to the request."""
-    every = stream.series.values()
-    if len(every) == 1:
-        (series,) = every
-        return _series(series)
-    return b"".join(map(_series, every))
+    if stream.single is not None:
+        labels, _, timestamp, value, _ = stream.single
+        time = stamp(timestamp)
+        if len(time) == STAMP:
+            return labels.head + value + time
+    return b"".join(map(_series, stream.series.values()))
 
 
 def _series(series: Series) -> bytes:
-    samples = series.samples
-    if len(samples) == 1 and not series.exemplars and not series.histograms:
-        ((timestamp, sample),) = samples.items()
-        time = stamp(timestamp)
-        if len(time) == STAMP:
-            return series.labels.head + sample[0] + time
-    return _any_series(series)
-
-
-def _any_series(series: Series) -> bytes:
     parts = [series.labels.key]
     for timestamp, sample in series.samples.items():
         parts.append(field(b"\x12", b"\x09" + sample[0] + stamp(timestamp)))

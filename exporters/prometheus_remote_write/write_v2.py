@@ -75,27 +75,20 @@ def _request(streams: Sequence[Stream], parts: list[bytes]) -> Request:
 
 
 def _stream(stream: Stream, symbols: Symbols) -> bytes:
-    every = stream.series.values()
-    if len(every) == 1:
-        (series,) = every
-        return _series(series, symbols)
-    return b"".join([_series(series, symbols) for series in every])
-
-
-def _series(series: Series, symbols: Symbols) -> bytes:
-    labels = b"".join(map(symbols.__getitem__, series.labels.texts))
-    metadata = symbols.metadata.get(id(series.metadata)) or _metadata(series.metadata, symbols)
-    if series.exemplars or series.histograms or len(series.samples) != 1:
-        return _any_series(series, labels, metadata, symbols)
-    ((timestamp, sample),) = series.samples.items()
-    before, after = _times(timestamp, sample[1])
-    body = b"".join((b"\x0a", _number(len(labels)), labels, before, sample[0], after, metadata))
+    if stream.single is None:
+        return b"".join([_series(series, symbols) for series in stream.series.values()])
+    labels, metadata, timestamp, value, start = stream.single
+    names = b"".join(map(symbols.__getitem__, labels.texts))
+    about = symbols.metadata.get(id(metadata)) or _metadata(metadata, symbols)
+    before, after = _times(timestamp, start)
+    body = b"".join((b"\x0a", _number(len(names)), names, before, value, after, about))
     return b"\x2a" + _number(len(body)) + body
 
 
-def _any_series(series: Series, labels: bytes, metadata: bytes, symbols: Symbols) -> bytes:
+def _series(series: Series, symbols: Symbols) -> bytes:
     """A series has samples or histograms, never both: two metrics that share a name become two series."""
-    start = field(b"\x0a", labels)
+    start = field(b"\x0a", b"".join(map(symbols.__getitem__, series.labels.texts)))
+    metadata = symbols.metadata.get(id(series.metadata)) or _metadata(series.metadata, symbols)
     end = b"".join([field(b"\x22", _exemplar(each, symbols)) for each in series.exemplars]) + metadata
     bodies = []
     if series.samples:
