@@ -1,4 +1,24 @@
-"""Write logs, spans and metrics to Elasticsearch or OpenSearch as documents."""
+"""Write logs, spans and metrics to Elasticsearch or OpenSearch as documents.
+
+Each document has its own answer. One that the server may take later (429, 502, 503, 504, a blocked index) is sent
+again, alone; a request that leaves open what became of its documents is sent again as a whole, and ids see to it that
+a span or log record is there once. A document with an id of its own that is there already (409) is written. Only the
+server's answer counts as written.
+
+What the server never takes is dropped and counted, each record once, also if only one of its documents is refused:
+
+- `dead_letter`: refused (a mapping that does not fit, no such index, too large), and written to `dead_letter` with
+  where it should have gone, its id, the type and reason of the error, and its own text. While the dead letter cannot
+  be written, the document waits for it and is not offered to the cluster again.
+- `rejected_permanent`: refused without a dead letter, or by the dead letter too; or the whole request was refused for
+  good, such as with 401, 403, 404 or a redirect.
+- `out_of_order`: a document without an id of its own that is there already: a metric of the same time and dimensions.
+- `limit_item`: one document that is larger than the server takes, without a dead letter for it.
+- `unsupported`: no document can hold it, or its index cannot exist and there is no dead letter.
+
+A request that is too large (413) is halved until it fits, and a malformed one (400) until the document that is the
+reason stands alone; at most 100 requests in one attempt, the others after a pause.
+"""
 
 from exporters.elasticsearch.exporter import factory
 
