@@ -109,7 +109,8 @@ class Translation:
         return lost
 
     def _parcels(self, process: bytes, spans: Sequence[bytes]) -> Iterator[Parcel]:
-        for part in _parts(spans, MAX_REQUEST - len(process)):
+        # each part has a copy of the process: of a huge one, so few that they come to no more than the spans
+        for part in _parts(spans, max(MAX_REQUEST - len(process), len(process))):
             yield Parcel(self._format.batch(process, part), len(part))
 
     def _process_of(self, resource: Any) -> bytes:

@@ -243,6 +243,19 @@ def test_a_request_is_smaller_than_servers_take_unless_one_span_is_not(size):
     assert len(sizes) <= max(-(-sum(sizes) // (MAX_REQUEST - size)), 4)
 
 
+@pytest.mark.parametrize("size", [2_500_000, MAX_REQUEST - 200, 5_000_000])
+def test_a_huge_resource_is_not_written_once_for_each_of_its_spans(size):
+    """
+    A request of four megabytes would become one of gigabytes.
+    """
+    batch = make_spans(*[{}] * 100, resource={"service.name": "svc", "huge": "x" * size})
+
+    parcels = Translation(ApiV2()).translate(batch).parcels
+
+    assert [100] == [parcel.items for parcel in parcels]
+    assert len(parcels[0].content) < 1.1 * len(batch.wire)
+
+
 async def test_a_large_batch_is_translated_beside_the_loop_and_is_the_same():
     translation = Translation(ApiV2())
     batch = make_batch(items=3000, key="value")
