@@ -20,6 +20,28 @@ A request that is too large (413) is halved until it fits, and a malformed one (
 reason stands alone; at most 100 requests in one attempt, the others after a pause.
 """
 
-from exporters.elasticsearch.exporter import factory
+from __future__ import annotations
 
-__all__ = ["factory"]
+from collector.api import RECORD_SIGNALS, ExporterFactory, PreparingExporter, Settings
+from exporters.elasticsearch.config import ElasticsearchConfig
+
+
+def build(config: ElasticsearchConfig, settings: Settings) -> PreparingExporter:
+    """Import the rest only now: a configuration may have an exporter that no pipeline uses."""
+    from exporters.elasticsearch.exporter import ElasticsearchExporter  # noqa: PLC0415  see above
+
+    return ElasticsearchExporter(config, settings)
+
+
+factory = ExporterFactory(
+    config=ElasticsearchConfig,
+    build=build,
+    signals=RECORD_SIGNALS,
+    timeout=90.0,
+    initial_interval=0.1,
+    example="""
+endpoint: http://localhost:9200
+mapping: {mode: otel}
+dead_letter: {index: otel-dead-letter}
+""".strip(),
+)

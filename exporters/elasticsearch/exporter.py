@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from collector.api import RECORD_SIGNALS, Batch, ExporterFactory, Outcome, Parcel, Prepared, Settings
+from collector.api import Batch, Outcome, Parcel, Prepared, Settings
 from exporters.elasticsearch.bulk import parcels
 from exporters.elasticsearch.cluster import Cluster
 from exporters.elasticsearch.config import ElasticsearchConfig
@@ -81,17 +81,3 @@ class ElasticsearchExporter:
     def _translate(self, batch: Batch) -> _Translated:
         documents = self._writer.write(batch)
         return documents, parcels(documents, self._config.flush.bytes)
-
-
-factory = ExporterFactory(
-    config=ElasticsearchConfig,
-    build=ElasticsearchExporter,
-    signals=RECORD_SIGNALS,
-    timeout=90.0,
-    initial_interval=0.1,
-    example="""
-endpoint: http://localhost:9200
-mapping: {mode: otel}
-dead_letter: {index: otel-dead-letter}
-""".strip(),
-)

@@ -8,6 +8,20 @@ A connection is in plain text unless `tls` is given or the endpoint starts with 
 if it is told nothing else.
 """
 
-from exporters.jaeger.exporter import factory
+from __future__ import annotations
 
-__all__ = ["factory"]
+from collector.api import Exporter, ExporterFactory, PreparingExporter, Settings
+from collector.batch import Signal
+from exporters.jaeger.settings import JaegerConfig
+
+
+def build(config: JaegerConfig, settings: Settings) -> Exporter | PreparingExporter:
+    """Import the rest only now: a configuration may have an exporter that no pipeline uses."""
+    from exporters.jaeger.exporter import exporter_of  # noqa: PLC0415  see above
+
+    return exporter_of(config, settings)
+
+
+factory = ExporterFactory(
+    config=JaegerConfig, build=build, signals=frozenset({Signal.TRACES}), example="endpoint: localhost:4317"
+)

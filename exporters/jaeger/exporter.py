@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from collector.api import Exporter, ExporterFactory, PreparingExporter, Settings
-from collector.batch import Batch, Signal
+from collector.api import Exporter, PreparingExporter, Settings
+from collector.batch import Batch
 from collector.errors import PermanentError, RetryableError
 from collector.net.grpc_client import GrpcClient
 from collector.net.http_client import HttpClient
@@ -97,11 +97,6 @@ _EXPORTERS: Mapping[Protocol, Callable[[JaegerConfig, Settings], Exporter | Prep
 }
 
 
-def build(config: JaegerConfig, settings: Settings) -> Exporter | PreparingExporter:
+def exporter_of(config: JaegerConfig, settings: Settings) -> Exporter | PreparingExporter:
     """Return the exporter of the protocol."""
     return _EXPORTERS[config.protocol](config, settings)
-
-
-factory = ExporterFactory(
-    config=JaegerConfig, build=build, signals=frozenset({Signal.TRACES}), example="endpoint: localhost:4317"
-)

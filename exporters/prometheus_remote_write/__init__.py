@@ -18,6 +18,25 @@ until what it does not want stands alone, so that nothing else is lost; a bounde
 that keeps finding nothing.
 """
 
-from exporters.prometheus_remote_write.exporter import factory
+from __future__ import annotations
 
-__all__ = ["factory"]
+from collector.api import ExporterFactory, PreparingExporter, Settings
+from collector.batch import Signal
+from exporters.prometheus_remote_write.config import RemoteWriteConfig
+
+
+def build(config: RemoteWriteConfig, settings: Settings) -> PreparingExporter:
+    """Import the rest only now: a configuration may have an exporter that no pipeline uses."""
+    from exporters.prometheus_remote_write.exporter import RemoteWriteExporter  # noqa: PLC0415  see above
+
+    return RemoteWriteExporter(config, settings)
+
+
+factory = ExporterFactory(
+    config=RemoteWriteConfig,
+    build=build,
+    signals=frozenset({Signal.METRICS}),
+    aliases=("prometheusremotewrite",),
+    initial_interval=0.05,
+    example="endpoint: http://localhost:9090/api/v1/write",
+)

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from collector.api import ExporterFactory, Settings
-from collector.batch import Batch, Signal
+from collector.api import Settings
+from collector.batch import Batch
 from collector.errors import PermanentError, RetryableError
 from collector.net.http_client import HttpAnswer, HttpClient
 from collector.net.otlp_status import media_type
@@ -208,13 +208,3 @@ async def _compressed(body: bytes) -> bytes:
     if len(body) < LARGE_BODY:
         return bytes(cramjam.snappy.compress_raw(body))
     return bytes(await asyncio.to_thread(cramjam.snappy.compress_raw, body))
-
-
-factory = ExporterFactory(
-    config=RemoteWriteConfig,
-    build=RemoteWriteExporter,
-    signals=frozenset({Signal.METRICS}),
-    aliases=("prometheusremotewrite",),
-    initial_interval=0.05,
-    example="endpoint: http://localhost:9090/api/v1/write",
-)
