@@ -198,6 +198,34 @@ class VictoriaMetrics(PromqlServer):
         return super().query(promql, at)
 
 
+class RemoteWrite2(Server):
+    """
+    Prometheus's own handler of remote write 2.0 before its storage: `backends/receiver`.
+    """
+
+    name = "receiver"
+    program = "receiver"
+    ready = "/requests"
+    messages = ("io.prometheus.write.v2.Request", "prometheus.WriteRequest")
+
+    def command(self):
+        yield from (f"127.0.0.1:{self.port}", self.folder / "data", *self.messages)
+
+    def series(self, **labels):
+        """
+        Return what is stored of series with these labels, in the order of all labels.  Times are in milliseconds, and
+        floats are their bits in hexadecimal.
+        """
+        matchers = ", ".join(f"{json.dumps(name)}={json.dumps(value)}" for name, value in labels.items())
+        return self.get("/series", match=f"{{{matchers}}}")
+
+    def requests(self):
+        """
+        Return how each request was answered since the server was started.
+        """
+        return self.get("/requests")
+
+
 class BulkServer(Server):
     """
     One that takes the bulk requests of Elasticsearch.
