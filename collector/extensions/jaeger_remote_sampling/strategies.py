@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 PROBABILISTIC, RATE_LIMITING = "probabilistic", "ratelimiting"
 _LARGEST_RATE = 2**31 - 1
 _DEFAULT = "default_strategy"
+_TOLD = 20
+"""How many things that are wrong with a file are told one by one."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def parse(text: str | bytes, probability: float) -> Strategies:
     except orjson.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error}") from None
     except ValidationError as error:
-        raise ValueError("; ".join(f"{_place(each['loc'])}{_text(each)}" for each in error.errors())) from None
+        mistakes = [f"{_place(each['loc'])}{_text(each)}" for each in error.errors()]
+        raise ValueError("; ".join(_some(mistakes))) from None
     return _Reading(probability).strategies(file)
 
 
@@ -109,7 +112,7 @@ class _Reading:
             if each.service in services:
                 self._warn(where, f"{each.service!r} is there twice; the last one counts")
             services[each.service] = _with_operations_of(default.operations, self._strategy(where, each))
-        return Strategies(default, services, tuple(self._warnings))
+        return Strategies(default, services, _some(self._warnings))
 
     def _strategy(self, where: str, given: _Default) -> Strategy:
         own = self._sampler(where, given)
@@ -161,6 +164,12 @@ def _with_operations_of(default: Operations | None, own: Strategy) -> Strategy:
     known = {operation for operation, _ in own.operations.listed}
     others = tuple(each for each in default.listed if each[0] not in known)
     return Strategy(own.probability, own.rate, Operations(own.operations.default, own.operations.listed + others))
+
+
+def _some(complaints: Sequence[str]) -> tuple[str, ...]:
+    """What is wrong throughout a file is said of its first places: a log has to be read by somebody."""
+    more = len(complaints) - _TOLD
+    return (*complaints[:_TOLD], *([f"and {more} more"] if more > 0 else []))
 
 
 def _place(loc: tuple[int | str, ...]) -> str:

@@ -170,3 +170,16 @@ def test_any_json_is_strategies_or_a_mistake(content):
     for each in (strategies.default, *strategies.services.values()):
         MESSAGES["SamplingStrategyResponse"].FromString(as_protobuf(each))
         assert "strategyType" in orjson.loads(as_json(each))
+
+
+@pytest.mark.parametrize("each", [5, {"unknown": 1}])
+def test_what_is_wrong_throughout_a_file_is_not_said_of_every_place(each):
+    content = text({"service_strategies": [each] * 10_000})
+
+    try:
+        complaints = list(parse(content, 0.001).warnings)
+    except ValueError as error:
+        complaints = str(error).split("; ")
+
+    assert 21 == len(complaints)
+    assert re.fullmatch(r"and \d+ more", complaints[-1])
