@@ -139,7 +139,6 @@ def _numbers(dice: random.Random, items: int) -> ExportMetricsServiceRequest:
             metric.sum.is_monotonic = True
         for index in range(min(POINTS_PER_METRIC, items - start)):
             _fill(points.add(start_time_unix_nano=now - 10**12 if is_sum else 0), dice, index)
-            points[-1].attributes[2].value.int_value = 200 + index  # no two of a metric have the same attributes
     return request
 
 
@@ -156,7 +155,7 @@ def _fill(point: Any, dice: random.Random, index: int) -> None:
             {
                 "http.request.method": "GET",
                 "http.route": ROUTES[index % len(ROUTES)],
-                "http.response.status_code": 200,
+                "http.response.status_code": 200 + index // len(ROUTES),  # no two of a metric are the same series
                 "server.address": "shop.example.com",
                 "network.protocol.version": "1.1",
             }

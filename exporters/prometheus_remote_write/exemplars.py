@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 from exporters.prometheus_remote_write.labels import Labels, texts
@@ -15,7 +16,7 @@ LONGEST = 128
 
 
 def read(wires: Iterable[bytes], timestamp: int, labels: Labels) -> list[Exemplar]:
-    """Return exemplars; those without a value are left out.
+    """Return exemplars in the order of their times; those without a value are left out.
 
     Args:
         wires: as they stand in a data point.
@@ -28,7 +29,7 @@ def read(wires: Iterable[bytes], timestamp: int, labels: Labels) -> list[Exempla
         value = value_of(message)
         if value is not None:
             found.append(Exemplar(_labels(message, labels), value, milliseconds(message) or timestamp))
-    return found
+    return sorted(found, key=attrgetter("timestamp"))
 
 
 def _labels(message: Any, labels: Labels) -> Pairs:

@@ -30,7 +30,7 @@ class Streams:
         self.dropped: Counter[DropReason] = Counter()
         self._labels = labels
         self._grown: set[int] = set()
-        """Of streams that are more than one sample of one point."""
+        """Of streams that have more than one point."""
 
     def number(self, metadata: Metadata, labels: LabelSet, timestamp: int, sample: Sample) -> Series | None:
         """Take the only sample of a point; return its series, None if there was another one at that time."""
@@ -94,7 +94,8 @@ class Streams:
         stream = self.by_identity.get(identity)
         if stream is None:
             stream = self.by_identity[identity] = Stream(identity, {}, 0)
-        self._grown.add(identity)
+        else:
+            self._grown.add(identity)
         return stream
 
     def _series(self, stream: Stream, metadata: Metadata, labels: LabelSet) -> Series:

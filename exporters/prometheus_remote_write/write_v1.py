@@ -11,6 +11,7 @@ from functools import lru_cache
 from exporters.prometheus_remote_write.series import (
     STAMP,
     Exemplar,
+    LabelSet,
     Metadata,
     Request,
     Series,
@@ -51,15 +52,23 @@ def _request(streams: Sequence[Stream], parts: list[bytes]) -> Request:
 
 def write_stream(stream: Stream) -> bytes:
     """Return the series of a stream as fields of a request.  `len()` of it is exactly what it adds to the request."""
-    if stream.single is not None:
-        labels, _, timestamp, value, _ = stream.single
-        time = stamp(timestamp)
-        if len(time) == STAMP:
-            return labels.head + value + time
-    return b"".join(map(_series, stream.series.values()))
+    if stream.single is None:
+        return b"".join(map(_series, stream.series.values()))
+    labels, _, timestamp, value, _ = stream.single
+    time = stamp(timestamp)
+    if len(time) == STAMP:
+        return labels.head + value + time
+    return _one_sample(labels, timestamp, value)
+
+
+def _one_sample(labels: LabelSet, timestamp: int, value: bytes) -> bytes:
+    return field(b"\x0a", labels.key + field(b"\x12", b"\x09" + value + stamp(timestamp)))
 
 
 def _series(series: Series) -> bytes:
+    if len(series.samples) == 1 and not series.exemplars and not series.histograms:
+        ((timestamp, sample),) = series.samples.items()
+        return _one_sample(series.labels, timestamp, sample[0])
     parts = [series.labels.key]
     for timestamp, sample in series.samples.items():
         parts.append(field(b"\x12", b"\x09" + sample[0] + stamp(timestamp)))

@@ -16,6 +16,7 @@ from exporters.prometheus_remote_write.series import (
     Request,
     Sample,
     Series,
+    Single,
     Stream,
     varint,
 )
@@ -77,7 +78,11 @@ def _request(streams: Sequence[Stream], parts: list[bytes]) -> Request:
 def _stream(stream: Stream, symbols: Symbols) -> bytes:
     if stream.single is None:
         return b"".join([_series(series, symbols) for series in stream.series.values()])
-    labels, metadata, timestamp, value, start = stream.single
+    return _one_sample(stream.single, symbols)
+
+
+def _one_sample(single: Single, symbols: Symbols) -> bytes:
+    labels, metadata, timestamp, value, start = single
     names = b"".join(map(symbols.__getitem__, labels.texts))
     about = symbols.metadata.get(id(metadata)) or _metadata(metadata, symbols)
     before, after = _times(timestamp, start)
@@ -87,6 +92,9 @@ def _stream(stream: Stream, symbols: Symbols) -> bytes:
 
 def _series(series: Series, symbols: Symbols) -> bytes:
     """A series has samples or histograms, never both: two metrics that share a name become two series."""
+    if len(series.samples) == 1 and not series.exemplars and not series.histograms:
+        ((timestamp, (value, since)),) = series.samples.items()
+        return _one_sample((series.labels, series.metadata, timestamp, value, since), symbols)
     start = field(b"\x0a", b"".join(map(symbols.__getitem__, series.labels.texts)))
     metadata = symbols.metadata.get(id(series.metadata)) or _metadata(series.metadata, symbols)
     end = b"".join([field(b"\x22", _exemplar(each, symbols)) for each in series.exemplars]) + metadata

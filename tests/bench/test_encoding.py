@@ -54,8 +54,9 @@ def test_every_kind_of_load_has_as_many_items_as_were_ordered(kind):
     assert {40} == {len(Batch(Signal(KINDS[kind].signal), wire=body)) for body in bodies(kind, 40)}
 
 
-def test_numbers_are_a_series_each():
-    batch = Batch(Signal.METRICS, wire=bodies("numbers", 400)[0])
+@pytest.mark.parametrize("kind", ["numbers", "metrics"])
+def test_data_points_are_a_series_each(kind):
+    batch = Batch(Signal.METRICS, wire=bodies(kind, 400)[0])
     seen = {(metric.name, tuple(sorted(point.items()))) for metric in records_of(batch) for point in metric.points}
 
     assert 400 == len(seen)
