@@ -31,10 +31,13 @@ class Memory(dict[K, V]):
     def __missing__(self, question: K) -> V:
         answer = self._old[question] if question in self._old else self._answer(question)
         if len(self) >= self._size:
-            self._old = self.copy()
-            self.clear()
+            self._age()
         self[question] = answer
         return answer
+
+    def _age(self) -> None:
+        self._old = self.copy()
+        self.clear()
 
 
 class Fragments(Memory[bytes, Fragment]):
@@ -51,7 +54,12 @@ class Fragments(Memory[bytes, Fragment]):
         super().__init__(write, size)
 
     def __missing__(self, question: bytes) -> Fragment:
-        return super().__missing__(question) if len(question) <= _LONGEST_REMEMBERED else self._answer(question)
+        answer = self._old.get(question) or self._answer(question)
+        if len(question) <= _LONGEST_REMEMBERED:
+            if len(self) >= self._size:
+                self._age()
+            self[question] = answer
+        return answer
 
     def of(self, pairs: Iterable[bytes]) -> dict[str, str]:
         """Return the field of each attribute by its name; of those with the same name, the last one."""

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from collector.records.values import read_pair
-from exporters.elasticsearch.fragments import Fragment, Fragments
-from exporters.elasticsearch.json_values import field_name, value_json
+from exporters.elasticsearch.fragments import Fragment, Fragments, Memory
+from exporters.elasticsearch.json_values import dumps, field_name, value_json
 from exporters.elasticsearch.mapping.context import NO_INSTRUCTIONS
 from exporters.elasticsearch.mapping.layout import flattened
 from exporters.elasticsearch.origins import is_instruction, read_attributes
+from exporters.elasticsearch.text_pairs import text_pair
 
 Fields: TypeAlias = dict[str, str]
 """JSON values by dotted name."""
@@ -28,6 +29,7 @@ class FieldAttributes:
     def __init__(self, name: Callable[[str], str]) -> None:
         self._name = name
         self._field = Fragments(self._fragment).__getitem__
+        self._names = Memory(self._of_key)
 
     def of(self, pairs: Iterable[bytes]) -> tuple[Fields, Mapping[str, str]]:
         """Return the fields, and the attributes that are instructions."""
@@ -46,7 +48,13 @@ class FieldAttributes:
         }
 
     def _fragment(self, pair: bytes) -> Fragment:
+        if found := text_pair(pair):
+            name = self._names[found[0]]
+            return (name, dumps(found[1].decode())) if name else _UNUSUAL
         key, value = read_pair(pair)
-        if is_instruction(key) or isinstance(value, dict):
-            return _UNUSUAL
-        return sys.intern(field_name(self._name(key))), value_json(value)
+        name = "" if isinstance(value, dict) else self._names[key.encode()]
+        return (name, value_json(value)) if name else _UNUSUAL
+
+    def _of_key(self, key: bytes) -> str:
+        text = key.decode()
+        return "" if is_instruction(text) else sys.intern(field_name(self._name(text)))

@@ -36,6 +36,7 @@ _NO_LINKS = '"links":[],'
 
 class _OtelPlace(NamedTuple):
     place: Place
+    seed: bytes
     spans: Route
     spans_member: str
     logs: Route
@@ -49,6 +50,8 @@ class Otel:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._attributes = OtelAttributes(resolves_conflicts=tools.is_opensearch)
+        self._field = self._attributes.field
+        self._is_opensearch = tools.is_opensearch
         self._places = Memory(self._place, 1024)
         self._texts = Memory(_text)
         self._statuses = Memory(_status)
@@ -67,7 +70,9 @@ class Otel:
             origin_json(origin, self._attributes.text(origin.attributes)) for origin in (place.resource, place.scope)
         )
         spans = place.route("traces")
-        return _OtelPlace(place, spans, spans.member, place.route("logs"), f'"resource":{resource},"scope":{scope}}}')
+        return _OtelPlace(
+            place, place.seed, spans, spans.member, place.route("logs"), f'"resource":{resource},"scope":{scope}}}'
+        )
 
     def _write_spans(self, run: Run, task: Task) -> None:
         place = self._places[run.source, task.day]
@@ -78,17 +83,24 @@ class Otel:
     def _span(self, record: bytes, place: _OtelPlace, task: Task) -> None:
         span = Span.FromString(record)
         trace_id, span_id, parent = span.trace_id.hex(), span.span_id.hex(), span.parent_span_id
-        attributes, instructions = self._attributes.of(span.attributes[:])
+        pairs = span.attributes[:]
+        fields = dict(map(self._field, pairs))
         route, member, id = place.spans, place.spans_member, ""
-        if instructions:
-            route = place.place.route("traces", instructions)
-            member, id = route.member, self._tools.router.id_in("traces", instructions)
+        if "" in fields or self._is_opensearch:
+            attributes, instructions = self._attributes.of(pairs)
+            if instructions:
+                route = place.place.route("traces", instructions)
+                member, id = route.member, self._tools.router.id_in("traces", instructions)
+        else:
+            attributes = ",".join(fields.values())
         if not id and task.ids:
-            id = task.ids.of_span(trace_id, span_id, place.place.seed, record)
+            id = task.ids.of_span(trace_id, span_id, place.seed, record)
         start, end, kind, extra = span.start_time_unix_nano, span.end_time_unix_nano, span.kind, extras(record, span)
+        ids = f'"trace_id":"{trace_id}","span_id":"{span_id}",'
         lineage = f'"parent_span_id":"{parent.hex()}",' if parent else ""
         text = (
-            f'{{"@timestamp":"{timestamp(start or end or task.now)}",{member}{id_members(trace_id, span_id)}{lineage}'
+            f'{{"@timestamp":"{timestamp(start or end or task.now)}",{member}'
+            f"{ids if trace_id and span_id else id_members(trace_id, span_id)}{lineage}"
             f'"name":{self._texts[span.name]},"kind":"{_KINDS[kind] if 0 <= kind < 6 else _KINDS[0]}",'
             f'"duration":{end - start if end > start else 0},{attribute_member(attributes)}'
             f'{self._extra_members(extra) if extra else _NO_LINKS}"status":{self._statuses[span.status]},{place.tail}'

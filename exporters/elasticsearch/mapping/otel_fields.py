@@ -11,6 +11,7 @@ from exporters.elasticsearch.fragments import Fragment, Fragments, Memory
 from exporters.elasticsearch.json_values import dumps, field_name, renames, value_json
 from exporters.elasticsearch.mapping.context import NO_INSTRUCTIONS
 from exporters.elasticsearch.origins import Origin, is_instruction, read_attributes
+from exporters.elasticsearch.text_pairs import text_pair
 
 _UNUSUAL: Fragment = "", ""
 """For an attribute that cannot be written without looking at the others; no field has this name."""
@@ -25,12 +26,13 @@ class OtelAttributes:
     """
 
     def __init__(self, *, resolves_conflicts: bool) -> None:
-        self._field = Fragments(_fragment).__getitem__
+        self.field = Fragments(_fragment).__getitem__
+        """The member of one attribute by its bytes, and under which name; none if others have to be looked at."""
         self._renames = Memory(renames, 4096) if resolves_conflicts else None
 
     def of(self, pairs: Iterable[bytes]) -> tuple[str, Mapping[str, str]]:
         """Return the members without braces, and the attributes that are instructions."""
-        fields = dict(map(self._field, pairs))  # as `Fragments.of`, without a call
+        fields = dict(map(self.field, pairs))  # as `Fragments.of`, without a call
         instructions = NO_INSTRUCTIONS
         if "" in fields:
             attributes = read_attributes(pairs)
@@ -47,11 +49,24 @@ class OtelAttributes:
 
 
 def _fragment(pair: bytes) -> Fragment:
+    if found := text_pair(pair):
+        name, before = _names[found[0]]
+        return (name, before + dumps(found[1].decode())) if name else _UNUSUAL
     key, value = read_pair(pair)
-    if is_instruction(key) or key.endswith((_LATITUDE, _LONGITUDE)):
+    name, before = _names[key.encode()]
+    return (name, before + value_json(value)) if name else _UNUSUAL
+
+
+def _name(key: bytes) -> Fragment:
+    text = key.decode()
+    if is_instruction(text) or text.endswith((_LATITUDE, _LONGITUDE)):
         return _UNUSUAL
-    name = sys.intern(field_name(key))
-    return name, f"{dumps(name)}:{value_json(value)}"
+    name = sys.intern(field_name(text))
+    return name, f"{dumps(name)}:"
+
+
+_names = Memory(_name)
+"""Name and beginning of the member, by key."""
 
 
 def members_of(attributes: Mapping[str, Any]) -> dict[str, str]:
@@ -95,7 +110,9 @@ def origin_json(origin: Origin, attributes: str) -> str:
 
 def timestamp(nanoseconds: int) -> str:
     """Return milliseconds since the Unix epoch with the rest behind the point: `1705314600123.456789`."""
-    digits = str(nanoseconds) if nanoseconds >= 1_000_000 else f"{nanoseconds:07}"
+    digits = str(nanoseconds)
+    if nanoseconds < 1_000_000:
+        digits = digits.zfill(7)
     rest = digits[-6:]
     return f"{digits[:-6]}.{rest}" if rest != "000000" else f"{digits[:-6]}.0"
 
