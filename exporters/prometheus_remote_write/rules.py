@@ -75,5 +75,5 @@ class Rules:
     """The opposite of disable_scope_info."""
     send_metadata: bool = False
     delta: DeltaRules = field(default_factory=DeltaRules)
-    remembered: int = 65_536
+    remembered: int = 32_768
     """Label sets that are remembered, in each of two generations."""
