@@ -18,7 +18,7 @@ from collector.config_types import Duration, or_defaults
 from collector.net.headers import is_value
 from collector.net.http_client import URL, Compression, CompressionParams, HttpClientConfig
 from exporters.elasticsearch.addresses import FROM_ENVIRONMENT, address_of_cloud, addresses_of_environment, has_user
-from exporters.elasticsearch.document_config import DocumentConfig, Flavor, IndexName, Mode
+from exporters.elasticsearch.document_config import DocumentConfig, Flavor, IndexName
 from exporters.elasticsearch.templates import templates
 
 GZIP_LEVEL = 1
@@ -185,7 +185,7 @@ class ElasticsearchConfig(DocumentConfig, HttpClientConfig):
     manage_templates: bool | None = Field(
         default=None,
         description="Whether index templates are written before the first document: Jaeger's own, and those that "
-        "OpenSearch lacks for mode otel. Absent, they are if mode jaeger is allowed, which cannot do without.",
+        "OpenSearch lacks for mode otel, from its version 2.7 on. Absent, they are.",
     )
 
     @model_validator(mode="before")
@@ -235,7 +235,7 @@ class ElasticsearchConfig(DocumentConfig, HttpClientConfig):
 
     @property
     def writes_templates(self) -> bool:
-        return Mode.JAEGER in self.mapping.allowed if self.manage_templates is None else self.manage_templates
+        return bool(templates(self)) if self.manage_templates is None else self.manage_templates
 
     def client(self) -> HttpClientConfig:
         """Return the settings of the connections, with the credentials as a header."""

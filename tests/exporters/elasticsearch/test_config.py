@@ -162,8 +162,8 @@ def test_another_level_of_compression_is_used():
         ("mapping: {mode: jaeger}", True),
         ("{mapping: {mode: jaeger}, manage_templates: false}", False),
         ("{mapping: {allowed_modes: [otel, jaeger]}}", True),
-        ("{flavor: opensearch, manage_templates: true}", True),
-        ("flavor: opensearch", False),
+        ("flavor: opensearch", True),
+        ("{flavor: opensearch, manage_templates: false}", False),
     ],
 )
 def test_templates_are_written_where_nothing_works_without_them(text, writes):

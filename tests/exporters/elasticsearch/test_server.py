@@ -42,6 +42,9 @@ def test_a_server_says_what_it_is(body, header, product):
     assert product == product_of(HttpAnswer(200, headers, body, True))
 
 
+UNMANAGED = "{flavor: opensearch, manage_templates: false}"
+
+
 @pytest.mark.parametrize(
     ("product", "config", "warning"),
     [
@@ -51,9 +54,9 @@ def test_a_server_says_what_it_is(body, header, product):
         (Product(Flavor.ELASTICSEARCH, "8.11.4"), "{}", "has no index templates for mapping mode otel"),
         (Product(Flavor.ELASTICSEARCH, "7.17.0"), "{}", "it has them from 8.12 on"),
         (Product(Flavor.ELASTICSEARCH, "7.17.0"), "mapping: {mode: ecs}", ""),
-        (Product(Flavor.OPENSEARCH, "2.11.0"), "flavor: opensearch", "has no index templates for mapping mode otel"),
-        (Product(Flavor.OPENSEARCH, "2.11.0"), "{flavor: opensearch, manage_templates: true}", ""),
-        (Product(Flavor.OPENSEARCH, "2.11.0"), "flavor: opensearch", "set manage_templates: true"),
+        (Product(Flavor.OPENSEARCH, "2.11.0"), "flavor: opensearch", ""),
+        (Product(Flavor.OPENSEARCH, "2.11.0"), UNMANAGED, "has no index templates for mapping mode otel"),
+        (Product(Flavor.OPENSEARCH, "2.11.0"), UNMANAGED, "set manage_templates: true"),
         (Product(Flavor.OPENSEARCH, "2.11.0"), "{}", "set flavor: opensearch"),
         (Product(Flavor.ELASTICSEARCH, "8.17.1"), "flavor: opensearch", "set flavor: elasticsearch"),
         (Product(None, ""), "{}", "does not say that it is Elasticsearch or OpenSearch"),
