@@ -1,30 +1,30 @@
 """The exporter prometheus_remote_write in protocol 2.0, and what Prometheus 3 has in its storage of it, to the bit."""
 
 import math
-import struct
 
 import pytest
 
-from collector.batch import Signal
-from collector.testing import make_metrics
-from tests.integration.collectors import Books, configuration, new_id, send, settled
+from tests.integration.collectors import Books, new_id, send
 from tests.integration.servers import RemoteWrite2
+from tests.integration.stored import (
+    T0,
+    V2,
+    WHO,
+    about,
+    at,
+    bits,
+    delivered,
+    exponential,
+    metrics,
+    milliseconds,
+    only,
+    sample,
+    writing_to,
+)
 
 pytestmark = pytest.mark.slow
 
-T0 = 1_700_000_000
-RESOURCE = {"service.namespace": "shop", "service.name": "cart", "service.instance.id": "1", "host.name": "a"}
-WHO = {"job": "shop/cart", "instance": "1"}
-V1, V2 = "prometheus.WriteRequest", "io.prometheus.write.v2.Request"
 STALE = "7ff0000000000002"  # Remote-Write 2.0, "Stale Markers"
-
-
-class OnlyVersion1(RemoteWrite2):
-    messages = (V1,)
-
-
-class OnlyVersion2(RemoteWrite2):
-    messages = (V2,)
 
 
 @pytest.fixture
@@ -32,85 +32,11 @@ def receiver(serve):
     return serve(RemoteWrite2)
 
 
-@pytest.fixture
-def started(start):
-    """
-    Starts a collector that writes to a receiver.
-    """
-
-    def with_receiver(receiver, options="", message=V2):
-        written = f'endpoint: "{receiver.url}/api/v1/write", protobuf_message: {message}, {options}'
-        return start(configuration(f"prometheus_remote_write: {{{written}}}", "metrics"))
-
-    return with_receiver
-
-
-def at(second, start=-60, **fields):
-    """
-    The fields of a point of some seconds after the first, of what began a minute before.
-    """
-    return {"time_unix_nano": (T0 + second) * 10**9, "start_time_unix_nano": (T0 + start) * 10**9, **fields}
-
-
-def metrics(*described):
-    return make_metrics(*described, resource=RESOURCE)
-
-
-def exponential(second, counts, **fields):
-    """
-    A point of scale 0: its buckets end at 2, 4, ...
-    """
-    positive = {"offset": 0, "bucket_counts": counts}
-    return at(second, scale=0, count=sum(counts), sum=sum(counts), positive=positive, **fields)
-
-
-def delivered(collector, *batches):
-    """
-    Send batches and return the books when all is settled, which ends the collector.
-    """
-    send(collector, *batches)
-    books = settled(collector, Signal.METRICS)
-    collector.stop()
-    return books
-
-
-def milliseconds(second):
-    return (T0 + second) * 1000
-
-
-def bits(value):
-    return struct.pack(">d", value).hex()
-
-
-def sample(second, value, start=-60):
-    """
-    A sample as it is stored; `start` of None is one that is not known.
-    """
-    began = 0 if start is None else milliseconds(start)
-    return {"time": milliseconds(second), "start": began, "value": bits(value), "histogram": None}
-
-
-def only(found):
-    """
-    The one series that was found.
-    """
-    (series,) = found
-    return series
-
-
-def about(series):
-    return tuple(series["metadata"].values())
-
-
-def statuses(receiver):
-    return [(request["content_type"].rpartition("=")[2], request["status"]) for request in receiver.requests()]
-
-
-def test_a_counter_has_its_start_its_value_and_what_it_is(started, receiver):
+def test_a_counter_has_its_start_its_value_and_what_it_is(start, receiver):
     points = [at(0, value=7), at(10, value=2**53 - 1), at(20, start=15, value=0.1)]
     orders = {"name": "orders", "kind": "sum", "unit": "By", "description": "größer ✓", "points": points}
 
-    books = delivered(started(receiver), metrics(orders))
+    books = delivered(start(writing_to(receiver)), metrics(orders))
 
     series = only(receiver.series(__name__="orders_bytes_total"))
     assert Books(accepted=3, sent=3, dropped={}) == books
@@ -119,8 +45,8 @@ def test_a_counter_has_its_start_its_value_and_what_it_is(started, receiver):
     assert ("counter", "bytes", "größer ✓") == about(series)
 
 
-def test_all_that_is_sent_is_what_the_protocol_wants(started, receiver):
-    delivered(started(receiver), metrics({"name": "level", "points": [at(0, value=1)]}))
+def test_all_that_is_sent_is_what_the_protocol_wants(start, receiver):
+    delivered(start(writing_to(receiver)), metrics({"name": "level", "points": [at(0, value=1)]}))
 
     request, *others = receiver.requests()
     expected = {"content_type": f"application/x-protobuf;proto={V2}", "version": "2.0.0", "attempt": "", "status": 204}
@@ -128,11 +54,11 @@ def test_all_that_is_sent_is_what_the_protocol_wants(started, receiver):
     assert 2 == sum(int(each["written"]["Samples"]) for each in (request, *others))  # with target_info
 
 
-def test_values_of_a_gauge_are_the_same_to_the_bit(started, receiver):
+def test_values_of_a_gauge_are_the_same_to_the_bit(start, receiver):
     values = [1.5, -0.0, 5e-324, 1.7976931348623157e308, math.inf, -math.inf]
     points = [at(second, value=value, attributes={"disk.name": "sda"}) for second, value in enumerate(values)]
 
-    books = delivered(started(receiver), metrics({"name": "level", "points": points}))
+    books = delivered(start(writing_to(receiver)), metrics({"name": "level", "points": points}))
 
     series = only(receiver.series(__name__="level"))
     assert Books(accepted=6, sent=6, dropped={}) == books
@@ -141,11 +67,11 @@ def test_values_of_a_gauge_are_the_same_to_the_bit(started, receiver):
     assert "gauge" == about(series)[0]
 
 
-def test_a_classic_histogram_is_its_buckets_each_with_a_start(started, receiver):
+def test_a_classic_histogram_is_its_buckets_each_with_a_start(start, receiver):
     point = at(0, explicit_bounds=[0.5, 1], bucket_counts=[1, 2, 3], count=6, sum=9)
     time = {"name": "time", "kind": "histogram", "unit": "s", "description": "d", "points": [point]}
 
-    books = delivered(started(receiver), metrics(time))
+    books = delivered(start(writing_to(receiver)), metrics(time))
 
     buckets = receiver.series(__name__="time_seconds_bucket")
     assert Books(accepted=1, sent=1, dropped={}) == books
@@ -156,7 +82,7 @@ def test_a_classic_histogram_is_its_buckets_each_with_a_start(started, receiver)
     assert {("histogram", "seconds", "d")} == {about(series) for series in parts}
 
 
-def test_an_exponential_histogram_is_a_native_one_bucket_for_bucket(started, receiver):
+def test_an_exponential_histogram_is_a_native_one_bucket_for_bucket(start, receiver):
     sides = {
         "positive": {"offset": -2, "bucket_counts": [1, 0, 0, 0, 4]},
         "negative": {"offset": 3, "bucket_counts": [2, 5]},
@@ -164,7 +90,7 @@ def test_an_exponential_histogram_is_a_native_one_bucket_for_bucket(started, rec
     point = at(0, scale=3, count=15, sum=-21.5, zero_count=3, zero_threshold=0.25, **sides)
     described = {"name": "size", "kind": "exponential_histogram", "unit": "By", "description": "d", "points": [point]}
 
-    books = delivered(started(receiver), metrics(described))
+    books = delivered(start(writing_to(receiver)), metrics(described))
 
     series = only(receiver.series(__name__="size_bytes"))
     assert Books(accepted=1, sent=1, dropped={}) == books
@@ -189,11 +115,11 @@ def without_empty_buckets(native):
     return {**native, **filled}
 
 
-def test_a_summary_is_its_quantiles_each_with_a_start(started, receiver):
+def test_a_summary_is_its_quantiles_each_with_a_start(start, receiver):
     quantiles = [{"quantile": 0.5, "value": 10}, {"quantile": 0.99, "value": 40}]
     point = at(0, sum=100, count=50, quantile_values=quantiles)
 
-    books = delivered(started(receiver), metrics({"name": "size", "kind": "summary", "points": [point]}))
+    books = delivered(start(writing_to(receiver)), metrics({"name": "size", "kind": "summary", "points": [point]}))
 
     found = receiver.series(__name__="size")
     assert Books(accepted=1, sent=1, dropped={}) == books
@@ -204,14 +130,14 @@ def test_a_summary_is_its_quantiles_each_with_a_start(started, receiver):
     assert {"summary"} == {about(series)[0] for series in (*found, *parts)}
 
 
-def test_an_exemplar_leads_from_a_metric_to_a_trace(started, receiver):
+def test_an_exemplar_leads_from_a_metric_to_a_trace(start, receiver):
     trace = new_id()
     ids = {"trace_id": bytes.fromhex(trace), "span_id": b"\0\0\0\0\0\0\0\5"}
     exemplars = [{"time_unix_nano": (T0 - 1) * 10**9, "as_double": 0.7, **ids}]
     histogram = {"explicit_bounds": [0.5, 1], "bucket_counts": [1, 2, 3], "count": 6, "sum": 9}
 
     books = delivered(
-        started(receiver),
+        start(writing_to(receiver)),
         metrics(
             {"name": "orders", "kind": "sum", "points": [at(0, value=7, exemplars=exemplars)]},
             {"name": "time", "kind": "histogram", "points": [at(0, exemplars=exemplars, **histogram)]},
@@ -235,8 +161,8 @@ def test_an_exemplar_leads_from_a_metric_to_a_trace(started, receiver):
     assert 3 == sum(int(request["written"]["Exemplars"]) for request in receiver.requests())
 
 
-def test_a_resource_is_a_series_of_its_own(started, receiver):
-    delivered(started(receiver), metrics({"name": "level", "points": [at(0, value=1), at(9, value=2)]}))
+def test_a_resource_is_a_series_of_its_own(start, receiver):
+    delivered(start(writing_to(receiver)), metrics({"name": "level", "points": [at(0, value=1), at(9, value=2)]}))
 
     series = only(receiver.series(__name__="target_info"))
     assert {"__name__": "target_info", "host_name": "a", **WHO} == series["labels"]
@@ -244,7 +170,7 @@ def test_a_resource_is_a_series_of_its_own(started, receiver):
     assert ("gauge", "", "Target metadata") == about(series)
 
 
-def test_a_point_without_a_value_is_a_stale_marker_to_the_bit(started, receiver):
+def test_a_point_without_a_value_is_a_stale_marker_to_the_bit(start, receiver):
     def described(second, size, level, time):
         return metrics(
             {"name": "level", "points": [at(second, **level)]},
@@ -254,7 +180,7 @@ def test_a_point_without_a_value_is_a_stale_marker_to_the_bit(started, receiver)
 
     time = {"explicit_bounds": [1], "bucket_counts": [1, 2], "count": 3, "sum": 9}
     books = delivered(
-        started(receiver),
+        start(writing_to(receiver)),
         described(0, exponential(0, [1]), {"value": 4}, time),
         described(30, at(30, flags=1), {"flags": 1}, {"flags": 1}),
     )
@@ -271,11 +197,11 @@ def test_a_point_without_a_value_is_a_stale_marker_to_the_bit(started, receiver)
     assert (milliseconds(30), STALE) == (native["time"], native["histogram"]["sum"])
 
 
-def test_names_stay_as_they_are_where_they_may(started, receiver):
+def test_names_stay_as_they_are_where_they_may(start, receiver):
     point = at(0, value=7, attributes={"länge.µ": "größer", "日本": 'é\n"\\'})
     described = {"name": "commandes.payées/été", "kind": "sum", "unit": "By", "points": [point]}
 
-    books = delivered(started(receiver, "translation_strategy: NoTranslation"), metrics(described))
+    books = delivered(start(writing_to(receiver, "translation_strategy: NoTranslation")), metrics(described))
 
     series = only(receiver.series(__name__="commandes.payées/été"))
     assert Books(accepted=1, sent=1, dropped={}) == books
@@ -285,8 +211,8 @@ def test_names_stay_as_they_are_where_they_may(started, receiver):
     assert "a" == only(receiver.series(__name__="target_info"))["labels"]["host.name"]
 
 
-def test_what_adds_up_deltas_begins_where_the_first_began(started, receiver):
-    collector = started(receiver)
+def test_what_adds_up_deltas_begins_where_the_first_began(start, receiver):
+    collector = start(writing_to(receiver))
     sums = [at(10 * n, start=10 * n - 10, value=5) for n in range(3)]
     sizes = [exponential(10 * n, [1, 2], start=10 * n - 10) for n in range(3)]
     for point, size in zip(sums, sizes, strict=True):
