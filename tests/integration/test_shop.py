@@ -8,26 +8,36 @@ import time
 import pytest
 
 from collector.batch import Signal
+from tests.end_to_end.child import free_port
 from tests.integration.collectors import Books, new_name, settled
 from tests.integration.servers import ROOT, Prometheus
 
 pytestmark = pytest.mark.slow
 
 ORDERS = 25
-CONFIG = """
-receivers: {otlp: {protocols: {grpc: {endpoint: "localhost:{grpc}"}}}}
-processors: {batch: {timeout: 50ms}}
-exporters:
-  jaeger: {endpoint: "127.0.0.1:{jaeger}"}
-  prometheus_remote_write: {endpoint: "http://127.0.0.1:{prometheus}/api/v1/write"}
-  elasticsearch: {endpoint: "http://127.0.0.1:{opensearch}", flavor: opensearch, manage_templates: true}
-service:
-  telemetry: {metrics: {address: "localhost:{metrics}"}}
-  pipelines:
-    traces: {receivers: [otlp], processors: [batch], exporters: [jaeger, elasticsearch]}
-    metrics: {receivers: [otlp], processors: [batch], exporters: [prometheus_remote_write]}
-    logs: {receivers: [otlp], processors: [batch], exporters: [elasticsearch]}
-"""
+PORTS = (
+    "receivers.otlp.protocols.grpc.endpoint=localhost:{grpc}",
+    "receivers.otlp.protocols.http.endpoint=localhost:{http}",
+    "service.telemetry.metrics.address=localhost:{metrics}",
+)
+
+
+def root_configuration(start, jaeger, prometheus, opensearch):
+    """
+    Start what a user starts, on other ports: the back ends are switched on by the environment alone.
+    """
+    ports = {name: free_port() for name in ("grpc", "http", "metrics")}
+    arguments = [argument for port in PORTS for argument in ("--set", port.format_map(ports))]
+    environ = {
+        "JAEGER_ENDPOINT": f"127.0.0.1:{jaeger.grpc}",
+        "PROMETHEUS_ENDPOINT": f"http://127.0.0.1:{prometheus.port}/api/v1/write",
+        "ELASTICSEARCH_ENDPOINT": f"http://127.0.0.1:{opensearch.port}",
+        "ELASTICSEARCH_FLAVOR": "opensearch",
+        "TRACES_EXPORTERS": "[jaeger, elasticsearch]",
+        "METRICS_EXPORTERS": "[prometheus_remote_write]",
+        "LOGS_EXPORTERS": "[elasticsearch]",
+    }
+    return start((ROOT / "config.yaml").read_text(), arguments=arguments, environ=environ, **ports)
 
 
 def sell(collector, orders, dataset):
@@ -39,8 +49,7 @@ def sell(collector, orders, dataset):
 
 def test_an_order_is_a_trace_a_metric_and_a_log_and_all_counts_agree(start, serve, jaeger, opensearch):
     prometheus, dataset = serve(Prometheus), new_name()
-    ports = {"jaeger": jaeger.grpc, "prometheus": prometheus.port, "opensearch": opensearch.port}
-    collector = start(CONFIG, **ports)
+    collector = root_configuration(start, jaeger, prometheus, opensearch)
 
     sell(collector, ORDERS, dataset)
     books = {signal: settled(collector, signal) for signal in (Signal.TRACES, Signal.METRICS, Signal.LOGS)}
