@@ -53,10 +53,13 @@ async def test_requests_carry_credentials_and_headers_and_go_to_the_path_of_a_pr
 
 @pytest.mark.slow
 async def test_receivers_go_on_while_a_large_batch_is_translated():
+    """
+    The least of several, since whatever else the machine does may hold up the loop too.
+    """
     exporting, batch = to(), make_batch(items=8_000, key="value", other=5)
-    stalled, took = await longest_turn(exporting.prepare(batch))
+    turns = [await longest_turn(exporting.prepare(batch.copy())) for _ in range(5)]
 
-    assert stalled < took / 4
+    assert 1 / 4 > min(stalled / took for stalled, took in turns)
 
 
 class Overlapping:
