@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import orjson
 
 from collector.api import RetryableError, Settings
 from collector.net.http_client import HttpAnswer
+from collector.net.otlp_status import readable
 from exporters.elasticsearch.answers import error_in
 from exporters.elasticsearch.cluster import JSON, Cluster
 from exporters.elasticsearch.config import ElasticsearchConfig
@@ -20,6 +22,8 @@ ASK_AGAIN = 60.0
 """Seconds after which a cluster that is not there is asked again what it is."""
 _WITH_OTEL_TEMPLATES = (8, 12)
 _PRODUCT = "X-Elastic-Product"
+_LONGEST_VERSION = 80
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\b", re.ASCII)
 
 
 class Product(NamedTuple):
@@ -116,7 +120,7 @@ def product_of(answer: HttpAnswer) -> Product:
     """Read the answer to `GET /`: Elasticsearch names itself in a header, OpenSearch as a distribution."""
     try:
         version: Any = orjson.loads(answer.body)["version"]
-        number, distribution = str(version["number"]), version.get("distribution")
+        number, distribution = readable(str(version["number"])[:_LONGEST_VERSION]), version.get("distribution")
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         number, distribution = "", None
     if distribution == "opensearch":
@@ -145,5 +149,5 @@ def mistakes(product: Product, config: ElasticsearchConfig) -> list[str]:
 def _has_otel_templates(product: Product, config: ElasticsearchConfig) -> bool:
     if product.flavor is Flavor.OPENSEARCH:
         return config.flavor is Flavor.OPENSEARCH and config.writes_templates
-    numbers = [int(part) for part in product.version.split(".")[:2] if part.isdecimal()]
-    return tuple(numbers) >= _WITH_OTEL_TEMPLATES
+    numbers = _VERSION.match(product.version)
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= _WITH_OTEL_TEMPLATES

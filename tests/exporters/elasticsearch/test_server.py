@@ -80,6 +80,13 @@ class Looking:
         self.server = Server(config, engine, self.cluster, dict(templates))
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "8", "x\n\x1b[31m" + "y" * 5000, "²", "", ["8"], None, 8.17])
+def test_a_version_that_is_none_is_told_of_in_one_short_line(number):
+    answer = HttpAnswer(200, {"X-Elastic-Product": "Elasticsearch"}, info(number=number), True)
+
+    assert all(len(said) < 1000 and said.isprintable() for said in mistakes(product_of(answer), config_of()))
+
+
 async def test_what_is_wrong_is_said_once_at_the_start(caplog):
     backend = BulkServer(info=OPENSEARCH, product="")
     async with backend.running():
