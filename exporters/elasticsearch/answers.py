@@ -102,7 +102,7 @@ def _read(entry: dict[str, dict[str, Any]]) -> ItemAnswer | None:
     status = result["status"]
     if (status == 201 or status == 200) and len(result) == 1:  # noqa: PLR1714  a set costs twice as much
         return None
-    if type(status) is not int or not 100 <= status <= 599:
+    if type(status) is not int or not 200 <= status <= 599:
         raise ValueError("no status")
     if error := result.get("error"):
         return _error(status, error)
