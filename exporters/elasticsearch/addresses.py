@@ -50,10 +50,13 @@ def has_user(url: str) -> bool:
     return "@" in urlsplit(url).netloc
 
 
-def without_user(url: str) -> str:
-    """Return a URL as it may be logged."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+def is_url(text: str) -> bool:
+    """Whether requests can be sent there: its host can be a host, its port a port."""
+    try:
+        _url.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _checked(url: str, where: str) -> str:

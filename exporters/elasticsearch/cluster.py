@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +13,7 @@ import orjson
 from collector.api import Settings
 from collector.errors import RetryableError
 from collector.net.http_client import MOST_READ, HttpAnswer, HttpClient
+from exporters.elasticsearch.addresses import is_url
 from exporters.elasticsearch.config import ElasticsearchConfig
 from exporters.elasticsearch.nodes import Nodes
 
@@ -24,6 +26,8 @@ _MASTER = ("master", "cluster_manager", "voting_only")
 """What Elasticsearch and OpenSearch call it."""
 _MOST_NODES = 4 << 20
 """Bytes read of a list of nodes: a cluster of a thousand has less."""
+_ADDRESS = re.compile(r"(\[[0-9a-f:.]+\]|([\w-]{1,63}\.)*[\w-]{1,63}):\d{1,5}", re.ASCII | re.IGNORECASE)
+"""A host and a port; no user, path or query, with which requests would go where nobody wants them."""
 
 
 class Cluster:
@@ -109,7 +113,7 @@ def nodes_in(body: bytes, scheme: str) -> list[str]:
     except (ValueError, KeyError, TypeError, AttributeError):
         return []
     found = [_address(node) for node in nodes if isinstance(node, Mapping) and not _is_master_only(node)]
-    return [f"{scheme}://{address}" for address in found if address]
+    return [url for address in found if _ADDRESS.fullmatch(address) and is_url(url := f"{scheme}://{address}")]
 
 
 def _is_master_only(node: Mapping[str, Any]) -> bool:

@@ -91,6 +91,14 @@ def test_no_nodes_at_all_replace_nothing():
     assert ("a", "b", "c") == found.urls
 
 
+NO_ADDRESSES = [
+    *("", "/", ":", ":9200", "10.0.0.1", "es1/", "10.0.0.1:0", "10.0.0.1:99999", "10.0.0.1:x"),
+    *("[::", "[::]", "[]:1", "[::::]:1", "inet[/10.0.0.1:9200]", "fe80::1%eth0:9200"),
+    *(".:1", "a..b:1", f"{'a' * 64}:1", "é:1", "a b:1", "a\r\nb: c:1", "a\0:1"),
+    *("user:password@a:1", "a:1/path", "a:1?query", "a:1#b", "a/b/c@d:1"),
+]
+
+
 @pytest.mark.parametrize(
     ("node", "address"),
     [
@@ -108,6 +116,7 @@ def test_no_nodes_at_all_replace_nothing():
         ({"roles": ["data"]}, []),
         ({"http": {"publish_address": 5}}, []),
         ({"http": None}, []),
+        *(({"http": {"publish_address": wrong}}, []) for wrong in NO_ADDRESSES),
         (None, []),
     ],
 )
