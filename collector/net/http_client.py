@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -53,12 +53,24 @@ def _sendable(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)  # raises ValueError for a host or port that cannot be
-    if text and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0):
+    parts = urlsplit(text)  # raises ValueError for a host that cannot be
+    if text and (parts.scheme not in {"http", "https"} or not parts.hostname or not _has_place(parts)):
         raise ValueError("must be a URL that starts with http:// or https://")
     if parts.query or parts.fragment:
         raise ValueError("must be a URL without ? and #")
     return text
+
+
+def _has_place(parts: SplitResult) -> bool:
+    try:
+        port = parts.port
+    except ValueError:  # which quotes what may be a part of a password
+        raise ValueError("Port out of range 0-65535, or no number; a password has %2F instead of /") from None
+    try:
+        (parts.hostname or "").encode("idna")
+    except UnicodeError:
+        raise ValueError("has a host that cannot be: each part of its name has 1 to 63 characters") from None
+    return port != 0
 
 
 def _secret_url(text: SecretStr) -> SecretStr:

@@ -74,6 +74,8 @@ def test_a_mistake_in_the_environment_is_named(monkeypatch):
         ("{endpoint: 'http://a', endpoints: ['http://b']}", "not endpoint and endpoints"),
         ("endpoints: ['']", "endpoints must not be empty"),
         ("endpoint: a:9200", "must be a URL"),
+        ("endpoint: 'http://a..b:9200'", "has a host that cannot be"),
+        (f"endpoints: ['http://{'a' * 64}:9200']", "has a host that cannot be"),
         ("cloudid: nothing", "cloudid is not a cloud id"),
         (f"cloudid: {cloud_id('cloud.es.io')}", "cloudid is not a cloud id"),
         (f"cloudid: {cloud_id('cloud.es.io$')}", "cloudid names no Elasticsearch"),
@@ -145,6 +147,30 @@ def test_secrets_are_not_shown():
         config = config_of(text)
 
         assert "hush" not in f"{config!r} {config.model_dump()} {config.client()!r}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "endpoint: 'https://elastic:hush/h@a:9200'",
+        "endpoints: ['https://elastic:hush/h@a:9200', 'http://b']",
+        "endpoint: 'https://elastic:hush#h@a:9200'",
+        "endpoint: 'https://elastic:hush?h@a:9200'",
+        "endpoint: 'https://elastic:hush[h@a:9200'",
+        "endpoint: 'https://elastic:hush@a:99999'",
+        "endpoint: 'https://elastic:hush@'",
+        "{endpoint: 'https://elastic:hush@a', api_key: hush}",
+        "{endpoint: 'http://a', api_key: [hush]}",
+        "{endpoint: 'http://a', api_key: \"hush\\n\"}",
+        "{endpoint: 'http://a', password: hush}",
+        "cloudid: 'shop:hush'",
+    ],
+)
+def test_a_mistake_does_not_tell_the_secret_that_it_is_about(text):
+    with pytest.raises(Exception, match=r"exporters::elasticsearch") as mistake:
+        check(text)
+
+    assert "hush" not in str(mistake.value)
 
 
 def test_compression_may_be_off():
