@@ -20,15 +20,20 @@ class Node:
     failures: int = 0
     """One after another; 0 for a node that is alive."""
     due: float = 0.0
-    """When a dead node may be tried again, on the monotonic clock."""
+    """When a dead node may be tried again, on the monotonic clock; 0 for one that is alive."""
 
 
 class Nodes:
-    """Hands out nodes in turn; one that failed is left out until it is due, unless all did."""
+    """Hands out nodes in turn; one that failed is left out until it is due, unless all did.
+
+    Those that were given first are gone back to when all that replaced them have failed: a cluster may name addresses
+    of a network that is not reached from here, or have moved since.
+    """
 
     def __init__(self, urls: Iterable[str], clock: Clock) -> None:
         self._clock = clock
-        self._nodes = [Node(url) for url in dict.fromkeys(urls)]
+        self._given = [Node(url) for url in dict.fromkeys(urls)]
+        self._nodes = self._given
         self._turn = 0
 
     def __iter__(self) -> Iterator[Node]:
@@ -36,12 +41,11 @@ class Nodes:
 
         If no node is alive, that is only the one that is due soonest.
         """
-        nodes, first = self._nodes, self._turn
+        first = self._turn
         self._turn += 1
-        now = self._clock.monotonic()
-        usable = [node for node in nodes if not node.failures or node.due <= now]
+        usable = self._usable(self._nodes) or self._usable(self._given)
         if not usable:
-            usable = [min(nodes, key=lambda node: node.due)]
+            usable = [min([*self._nodes, *self._given], key=lambda node: node.due)]
         for step in range(len(usable)):
             yield usable[(first + step) % len(usable)]
 
@@ -50,17 +54,25 @@ class Nodes:
         return tuple(node.url for node in self._nodes)
 
     def failed(self, node: Node) -> None:
-        """Leave `node` out for 60 s, twice as long after each further failure."""
-        rest = _FIRST_REST * 2 ** min(node.failures, _MOST_DOUBLINGS)
-        node.failures += 1
-        node.due = self._clock.monotonic() + rest
+        """Leave `node` out for 60 s, twice as long after each further failure.
+
+        Requests that were under way together fail together, and that is one failure.
+        """
+        now = self._clock.monotonic()
+        if node.due <= now:
+            node.failures += 1
+        node.due = now + _FIRST_REST * 2 ** min(node.failures - 1, _MOST_DOUBLINGS)
 
     def answered(self, node: Node) -> None:
         """Whatever it said: it is alive."""
-        node.failures = 0
+        node.failures, node.due = 0, 0.0
 
     def replace(self, urls: Iterable[str]) -> None:
         """Use these from now on; what is known of those that stay is kept.  An empty list changes nothing."""
-        known = {node.url: node for node in self._nodes}
+        known = {node.url: node for node in (*self._given, *self._nodes)}
         if found := [known.get(url) or Node(url) for url in dict.fromkeys(urls)]:
             self._nodes = found
+
+    def _usable(self, nodes: list[Node]) -> list[Node]:
+        now = self._clock.monotonic()
+        return [node for node in nodes if node.due <= now]

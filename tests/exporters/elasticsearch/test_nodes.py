@@ -52,8 +52,20 @@ async def test_each_failure_doubles_the_time_up_to_32_minutes():
     for _ in range(8):
         found.failed(node)
         rests.append(node.due - clock.monotonic())
+        await clock.advance(rests[-1])
 
     assert [60, 120, 240, 480, 960, 1920, 1920, 1920] == rests
+
+
+async def test_requests_that_fail_together_are_one_failure():
+    clock = FakeClock()
+    found = nodes("a", "b", clock=clock)
+    (first, _) = found
+    for _ in range(10):
+        found.failed(first)
+    await clock.advance(60)
+
+    assert {"a", "b"} == {*urls(found)}
 
 
 def test_a_node_that_answers_is_alive_at_once():
@@ -82,6 +94,20 @@ def test_nodes_may_be_replaced_and_those_that_stay_are_remembered():
 
     assert ("b", "d") == found.urls
     assert "d" == urls(found)
+
+
+async def test_given_nodes_are_gone_back_to_when_those_that_replaced_them_are_dead():
+    clock = FakeClock()
+    found = nodes("a", clock=clock)
+    found.replace(["c", "d"])
+    fail(found, "c")
+    assert "d" == urls(found)
+    fail(found, "d")
+    assert "a" == urls(found)
+    fail(found, "a")
+    await clock.advance(60)
+
+    assert {"c", "d"} == {*urls(found)}
 
 
 def test_no_nodes_at_all_replace_nothing():
