@@ -168,7 +168,10 @@ class ElasticsearchConfig(DocumentConfig, HttpClientConfig):
         default=RetryStatusConfig(), description="What is sent again; retry_on_failure says when and for how long."
     )
     discover: Annotated[DiscoverConfig, BeforeValidator(or_defaults)] = Field(
-        default=DiscoverConfig(), description="Whether the nodes of the cluster are used beside those named here."
+        default=DiscoverConfig(),
+        description="Whether the nodes that the cluster names are used. They are sent the "
+        "same credentials, so let it be one that is reached by https. Those named here are used again when all of them "
+        "are dead.",
     )
     telemetry: Annotated[LoggingConfig, BeforeValidator(or_defaults)] = Field(
         default=LoggingConfig(), description="What is logged."
@@ -185,7 +188,8 @@ class ElasticsearchConfig(DocumentConfig, HttpClientConfig):
     manage_templates: bool | None = Field(
         default=None,
         description="Whether index templates are written before the first document: Jaeger's own, and those that "
-        "OpenSearch lacks for mode otel, from its version 2.7 on. Absent, they are.",
+        "OpenSearch lacks for mode otel, from its version 2.7 on; those of the same names are written over. Absent, "
+        "they are, and where the server does not allow it, documents are sent all the same; if true, they wait.",
     )
 
     @model_validator(mode="before")

@@ -21,6 +21,12 @@ from exporters.elasticsearch.notices import Notices
 ASK_AGAIN = 60.0
 """Seconds after which a cluster that is not there is asked again what it is."""
 _WITH_OTEL_TEMPLATES = (8, 12)
+_WILL_NOT_HAVE = frozenset({400, 403, 404, 405})
+"""Not 401: it refuses documents too."""
+_WITHOUT_TEMPLATE = (
+    "if nobody else wrote it, they get whatever mapping the first ones suggest; "
+    "set manage_templates to true to wait for it, or to false if it is somebody else's"
+)
 _PRODUCT = "X-Elastic-Product"
 _LONGEST_VERSION = 80
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\b", re.ASCII)
@@ -78,8 +84,12 @@ class Server:
     async def prepare(self) -> None:
         """Return when the templates are there: what is written before has the wrong mapping until it is deleted.
 
+        If they were not asked for and the server will not have them, documents go without: they may be there already,
+        written by somebody who may.
+
         Raises:
-            RetryableError: they cannot be written; also if that is not allowed, since somebody may allow it.
+            RetryableError: they cannot be written; if they were asked for, also if that is not allowed, since somebody
+                may allow it.
         """
         if not self._missing:
             return
@@ -92,7 +102,11 @@ class Server:
         answer = await self._cluster.post(f"/_index_template/{name}", template, JSON, method="PUT")
         if answer.status >= 300:
             found = error_in(answer.body)
-            text = f"index template {name} cannot be written: HTTP {answer.status} {found.type} {found.reason}".strip()
+            said = f"HTTP {answer.status} {found.type} {found.reason}".strip()
+            text = readable(f"index template {name} cannot be written: {said}")
+            if self._config.manage_templates is None and answer.status in _WILL_NOT_HAVE:
+                self._notices.once(f"template {name}", f"{text}; documents are sent all the same: {_WITHOUT_TEMPLATE}")
+                return
             self._notices.sometimes("template", text)
             raise RetryableError(text)
 

@@ -156,11 +156,20 @@ async def test_templates_are_written_once_however_many_wait_for_them():
     assert {f"/_index_template/{name}": orjson.loads(body) for name, body in TEMPLATES.items()} == backend.templates
 
 
-@pytest.mark.parametrize("status", [403, 503])
-async def test_nothing_is_sent_until_templates_are_written(status, caplog):
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (403, "{flavor: opensearch, manage_templates: true}"),
+        (503, "{flavor: opensearch, manage_templates: true}"),
+        (503, "flavor: opensearch"),
+        (429, "flavor: opensearch"),
+        (401, "flavor: opensearch"),
+    ],
+)
+async def test_nothing_is_sent_until_templates_are_written(status, text, caplog):
     backend = HttpBackend([respond(200), respond(status)])
     async with backend.running():
-        looking = Looking(backend.port, templates=TEMPLATES)
+        looking = Looking(backend.port, text, TEMPLATES)
         async with looking.cluster.lifespan():
             with pytest.raises(RetryableError, match=f"index template traces-otel cannot be written: HTTP {status}"):
                 await looking.server.prepare()
@@ -168,6 +177,20 @@ async def test_nothing_is_sent_until_templates_are_written(status, caplog):
 
     assert ["logs-otel", "traces-otel", "traces-otel"] == [r.path.rpartition("/")[2] for r in backend.requests]
     assert "cannot be written" in caplog.text
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405])
+async def test_templates_that_nobody_asked_for_and_the_server_will_not_have_hold_nothing_up(status, caplog):
+    backend = HttpBackend([respond(status), respond(200)])
+    async with backend.running():
+        looking = Looking(backend.port, "flavor: opensearch", TEMPLATES)
+        async with looking.cluster.lifespan():
+            for _ in range(2):
+                await looking.server.prepare()
+
+    assert ["logs-otel", "traces-otel"] == [r.path.rpartition("/")[2] for r in backend.requests]
+    assert 1 == caplog.text.count("index template logs-otel cannot be written")
+    assert "documents are sent all the same" in caplog.text
 
 
 @pytest.mark.parametrize(("on_start", "pauses"), [(True, [300, 300]), (False, [300, 300, 300])])
