@@ -11,9 +11,9 @@ import pytest
 from collector.api import ComponentID
 from collector.testing import make_metrics
 from exporters.prometheus_remote_write.exporter import LARGE_BODY
-from tests.exporters.prometheus_remote_write.collectors import NOW, gauges, names, to, write
-from tests.exporters.prometheus_remote_write.receivers import Receiver, decoded, samples_of
-from tests.exporters.servers import exporter, longest_turn, respond
+from tests.exporters.prometheus_remote_write.collectors import NOW, endpoint, gauges, names, to, write
+from tests.exporters.prometheus_remote_write.receivers import OUT_OF_ORDER, Receiver, decoded, samples_of, written
+from tests.exporters.servers import HttpBackend, exporter, longest_turn, respond
 
 V2 = "io.prometheus.write.v2.Request"
 
@@ -130,6 +130,25 @@ async def test_a_large_batch_is_translated_beside_everything_else():
     assert len(batch) == sum(parcel.items for parcel in prepared[0].parcels)
     assert longest < whole / 2
     assert 0 == receiver.opened
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answer", [OUT_OF_ORDER, respond(415)])
+async def test_a_large_request_is_halved_or_written_in_another_version_beside_everything_else(answer):
+    every = written(samples=10**6)
+    receiver = HttpBackend([every, answer, *[every] * 10])
+    points = [{"value": float(i), "attributes": {"i": i}} for i in range(20_000)]
+    many = make_metrics({"name": "many", "points": points})
+    async with receiver.running():
+        options = f"{{endpoint: '{endpoint(receiver.port)}', protobuf_message: {V2}, max_batch_request_parallelism: 1}}"
+        exporting = exporter("prometheus_remote_write", options)
+        async with exporting.lifespan():
+            for batch in (gauges("up"), many):
+                (parcel,) = (await exporting.prepare(batch)).parcels
+                longest, whole = await longest_turn(exporting.send(parcel))
+
+    assert longest < whole / 2
+    assert len(receiver.requests) > 2
 
 
 async def test_whoever_gives_up_on_a_large_batch_leaves_no_work_behind_that_the_next_one_meets():
