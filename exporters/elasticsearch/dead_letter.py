@@ -8,6 +8,7 @@ good, it is logged and its items are counted as lost for the reason that made it
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Collection, Sequence
 from contextlib import suppress
@@ -60,7 +61,7 @@ class DeadLetterFile:
             StartError: nothing can be written there.
         """
         try:
-            os.close(self._open())
+            os.close(self._open(os.O_NONBLOCK))  # nobody may read from a pipe, and it would be waited for
         except OSError as error:
             raise StartError(f"dead_letter::file: {self._path}: {error.strerror}") from None
 
@@ -86,8 +87,8 @@ class DeadLetterFile:
         finally:
             os.close(file)
 
-    def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    def _open(self, more: int = 0) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | more, 0o600)
 
 
 def _write_all(file: int, text: bytes) -> OSError | None:
@@ -97,12 +98,21 @@ def _write_all(file: int, text: bytes) -> OSError | None:
         left = memoryview(text)
         while left:
             left = left[os.write(file, left) :]
-        os.fsync(file)
+        _force(file)
     except OSError as error:
         with suppress(OSError):  # the disk may be full: no half line stays
             os.ftruncate(file, before)
         return error
     return None
+
+
+def _force(file: int) -> None:
+    """Force onto the disk what has one; a pipe, a terminal or /dev/stdout has none."""
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
 
 
 class DeadLetterIndex:

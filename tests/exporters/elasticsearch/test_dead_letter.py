@@ -1,6 +1,7 @@
 import asyncio
 import os
 import threading
+from pathlib import Path
 
 import orjson
 import pytest
@@ -223,6 +224,40 @@ async def test_a_disk_that_hangs_holds_up_one_thread_however_often_it_is_given_u
     await file.bury([letter(3)], 0)
 
     assert ['{"n":0}', '{"n":3}'] == [line["document"]["source"] for line in lines(path)]
+
+
+async def test_what_is_no_file_takes_letters_once(path):
+    """
+    A pipe, as is /dev/stdout in a container, cannot be forced onto a disk.
+    """
+    os.mkfifo(path)
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as reader:
+        DeadLetterFile(path).check()
+        await DeadLetterFile(path).bury([letter(1)], 0)
+
+        assert ['{"n":1}'] == [orjson.loads(line)["document"]["source"] for line in reader]
+
+
+async def test_a_device_that_is_full_keeps_letters_waiting():
+    with pytest.raises(RetryableError, match="dead letter /dev/full: No space left on device"):
+        await DeadLetterFile(Path("/dev/full")).bury([letter(1)], 0)
+
+
+async def test_a_file_that_is_rotated_away_is_made_anew(path):
+    file = DeadLetterFile(path)
+    await file.bury([letter(1)], 0)
+    path.rename(path.with_suffix(".1"))
+    await file.bury([letter(2)], 0)
+
+    assert [['{"n":1}'], ['{"n":2}']] == [
+        [line["document"]["source"] for line in lines(its)] for its in (path.with_suffix(".1"), path)
+    ]
+
+
+def test_a_pipe_that_nobody_reads_is_found_at_the_start(path):
+    os.mkfifo(path)
+    with pytest.raises(StartError, match=r"dead_letter::file: .*No such device"):
+        DeadLetterFile(path).check()
 
 
 def test_a_file_that_cannot_be_written_is_found_at_the_start(tmp_path):
