@@ -91,15 +91,19 @@ def _of_tokens(name: str, unit: str, ending: Ending, namespace: str) -> str:
             tokens.append(word)
     if ending:
         tokens = [token for token in tokens if token != ending] + [ending]
-    answer = "_".join([namespace, *tokens] if namespace else tokens)
-    return f"_{answer}" if answer[:1].isdigit() else answer
+    return _begun("_".join([_NOT_IN_NAMES.sub("_", namespace), *tokens] if namespace else tokens))
 
 
 def _escaped(name: str, namespace: str) -> str:
     answer = _NOT_IN_NAMES.sub("_", _trimmed(name))
     if namespace:
-        return f"{_NOT_IN_NAMES.sub('_', _trimmed(namespace))}_{answer}"
-    return f"_{answer}" if answer[:1].isdigit() else answer
+        answer = f"{_NOT_IN_NAMES.sub('_', _trimmed(namespace))}_{answer}"
+    return _begun(answer)
+
+
+def _begun(name: str) -> str:
+    """No name begins with a digit."""
+    return f"_{name}" if name[:1].isdigit() else name
 
 
 def _trimmed(name: str) -> str:

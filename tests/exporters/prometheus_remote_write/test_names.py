@@ -61,6 +61,21 @@ def test_names_are_put_into_the_namespace(name, unit, ending, strategy, expected
 
 
 @pytest.mark.parametrize(
+    ("namespace", "strategy", "expected"),
+    [
+        ("my-app", ESCAPED, "my_app_up"),
+        ("my-app", PLAIN, "my_app_up"),
+        ("1st", ESCAPED, "_1st_up"),
+        ("1st", PLAIN, "_1st_up"),
+        ("my-app", UTF8, "my-app_up"),
+        ("my-app", AS_IS, "my-app_up"),
+    ],
+)
+def test_a_namespace_is_escaped_where_names_are(namespace, strategy, expected):
+    assert expected == metric_name("up", "", Ending.NONE, strategy, namespace)
+
+
+@pytest.mark.parametrize(
     ("name", "unit", "ending", "expected"),
     [
         ("cpu_seconds_total", "s", "total", "cpu_seconds_total"),
@@ -118,7 +133,9 @@ def test_units_are_words(unit, expected):
     assert expected == unit_name(unit, escapes=True)
 
 
-@given(st.text(max_size=12), st.text(max_size=6), st.sampled_from(Ending), st.sampled_from(["", "app"]))
+@given(
+    st.text(max_size=12), st.text(max_size=6), st.sampled_from(Ending), st.sampled_from(["", "app", "my-app", "1", "é"])
+)
 def test_whatever_was_escaped_is_a_name_that_prometheus_took_from_the_beginning(name, unit, ending, namespace):
     for strategy in (ESCAPED, PLAIN):
         try:
