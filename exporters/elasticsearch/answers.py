@@ -20,7 +20,8 @@ from exporters.elasticsearch.documents import Document
 FILTER = "items.*.status,items.*.failure_store,items.*.error.type,items.*.error.reason"
 """`filter_path`: all that is read, so that the answer about ten thousand documents has 300 KB, not 3 MB."""
 _LONGEST_REASON = 2048
-_BLOCKED = "cluster_block_exception"
+BLOCKED = "cluster_block_exception"
+"""An error that passes, whatever its status: a block is 403 or 429, by its kind and version."""
 
 
 class ItemAnswer(NamedTuple):
@@ -81,7 +82,7 @@ def judge(answer: ItemAnswer, document: Document, retried: Collection[int]) -> V
     """
     if answer.status <= 201 and not answer.type:
         return Verdict.WRITTEN
-    if answer.status in retried or answer.type == _BLOCKED:  # a block is 403 or 429, by its kind and version
+    if answer.status in retried or answer.type == BLOCKED:
         return Verdict.AGAIN
     if answer.status == 409:
         return Verdict.WRITTEN if document.id else Verdict.DUPLICATE

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from collector.api import DropReason, Outcome, Parcel, PermanentError, RetryableError, Settings
 from collector.net.http_client import HttpAnswer
 from collector.net.otlp_status import readable, retry_after_seconds
-from exporters.elasticsearch.answers import FILTER, ItemAnswer, Verdict, error_in, judge, most_read, unusual_items
+from exporters.elasticsearch.answers import (
+    BLOCKED,
+    FILTER,
+    ItemAnswer,
+    Verdict,
+    error_in,
+    judge,
+    most_read,
+    unusual_items,
+)
 from exporters.elasticsearch.bulk import Bulk, Letter, Piece, body_of, cut
 from exporters.elasticsearch.cluster import NDJSON, Cluster
 from exporters.elasticsearch.config import ElasticsearchConfig
@@ -19,6 +29,7 @@ MOST_REQUESTS = 100
 """Requests of one attempt: a cluster that refuses everything is not asked about each document in a tight loop."""
 _MOST_SERVER_ERRORS = 3
 """How often a request is sent that is answered with 500: it may be the request that breaks the server."""
+_UNKNOWN_PARAMETER = re.compile(r"^Action/metadata line .*unknown parameter \[(\w+)\]")
 _SMALLEST_BODY = 64 << 10
 """Bytes below which bodies are not made smaller by themselves, whatever was too large."""
 
@@ -152,10 +163,28 @@ class Sending:
         found = error_in(answer.body)._replace(status=400)
         if "unrecognized parameter" in found.reason:  # no document can help it
             raise self._refusal(bulk, answer)
+        if self._has_refused_parameter(bulk, piece, found):
+            return
         if len(piece) > 1:
             bulk.halve()
             return
         self._refuse_first(bulk, Letter(piece[0], found))
+
+    def _has_refused_parameter(self, bulk: Bulk, piece: Piece, found: ItemAnswer) -> bool:
+        """Refuse all documents whose action line has what the server does not know, rather than look for each of them.
+
+        That is every document if `flavor` is not that of the server.
+        """
+        named = _UNKNOWN_PARAMETER.search(found.reason)
+        member = f'"{named[1]}":'.encode() if named else b""
+        guilty = [document for document in piece if member and member in document.action]
+        if guilty:
+            innocent = [document for document in piece if member not in document.action]
+            bulk.replace_first([innocent] if innocent else [])
+            bulk.is_begun = True
+            for document in guilty:
+                self._refuse(bulk, Letter(document, found))
+        return bool(guilty)
 
     def _refuse_first(self, bulk: Bulk, letter: Letter) -> None:
         bulk.weigh()
@@ -170,7 +199,7 @@ class Sending:
         if 300 <= status < 400:
             text += f" (redirects are not followed; it points to {readable(answer.headers.get('Location', 'nowhere'))})"
         bulk.server_errors += status == 500
-        is_blocked = found.type == "cluster_block_exception"
+        is_blocked = found.type == BLOCKED
         may_pass = status == 500 and bulk.server_errors < _MOST_SERVER_ERRORS
         if status in self._config.retry.retry_on_status or is_blocked or may_pass:
             after = retry_after_seconds(answer.headers.get("Retry-After", ""), self._settings.clock.time())

@@ -12,7 +12,7 @@ import orjson
 from collector.api import RetryableError, Settings
 from collector.net.http_client import HttpAnswer
 from collector.net.otlp_status import readable
-from exporters.elasticsearch.answers import error_in
+from exporters.elasticsearch.answers import BLOCKED, error_in
 from exporters.elasticsearch.cluster import JSON, Cluster
 from exporters.elasticsearch.config import ElasticsearchConfig
 from exporters.elasticsearch.document_config import Flavor, Mode
@@ -104,7 +104,8 @@ class Server:
             found = error_in(answer.body)
             said = f"HTTP {answer.status} {found.type} {found.reason}".strip()
             text = readable(f"index template {name} cannot be written: {said}")
-            if self._config.manage_templates is None and answer.status in _WILL_NOT_HAVE:
+            will_not_have = answer.status in _WILL_NOT_HAVE and found.type != BLOCKED
+            if self._config.manage_templates is None and will_not_have:
                 self._notices.once(f"template {name}", f"{text}; documents are sent all the same: {_WITHOUT_TEMPLATE}")
                 return
             self._notices.sometimes("template", text)

@@ -239,6 +239,17 @@ async def test_a_malformed_document_is_found_and_costs_nobody_else():
     assert len(server.bulks) < 32
 
 
+async def test_what_another_kind_of_server_does_not_know_is_not_looked_for_in_each_document():
+    reason = "Action/metadata line [3] contains an unknown parameter [require_data_stream]"
+    server = BulkServer([refusal(400, "illegal_argument_exception", reason)])
+    streams = [each._replace(action=each.action[:-2] + b',"require_data_stream":true}}') for each in documents(8)]
+    outcome = await attempt(server, [document(8), *streams, document(9)])
+
+    assert {DropReason.REJECTED_PERMANENT: 8} == outcome.dropped
+    assert [10, 2] == [len(bulk) for bulk in server.bulks]
+    assert [b'{"n":8}', b'{"n":9}'] == server.sources
+
+
 async def test_a_cluster_that_refuses_everything_is_not_asked_in_a_tight_loop():
     server = BulkServer([refusal(413)] * 10_000)
     outcome = await attempt(server, documents(2000))

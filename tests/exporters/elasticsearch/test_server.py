@@ -179,6 +179,16 @@ async def test_nothing_is_sent_until_templates_are_written(status, text, caplog)
     assert "cannot be written" in caplog.text
 
 
+async def test_a_cluster_that_is_blocked_for_now_is_waited_for():
+    blocked = b'{"error":{"type":"cluster_block_exception","reason":"blocked by: [FORBIDDEN/6/cluster read-only]"}}'
+    backend = HttpBackend([respond(403, blocked)])
+    async with backend.running():
+        looking = Looking(backend.port, "flavor: opensearch", TEMPLATES)
+        async with looking.cluster.lifespan():
+            with pytest.raises(RetryableError, match="cluster_block_exception"):
+                await looking.server.prepare()
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
 async def test_templates_that_nobody_asked_for_and_the_server_will_not_have_hold_nothing_up(status, caplog):
     backend = HttpBackend([respond(status), respond(200)])
