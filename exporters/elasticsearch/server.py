@@ -149,20 +149,20 @@ def mistakes(product: Product, config: ElasticsearchConfig) -> list[str]:
     if product.flavor is None:
         return ["the server does not say that it is Elasticsearch or OpenSearch; is the endpoint right?"]
     name = f"the server is {product.flavor} {product.version}".strip()
-    found = []
     if product.flavor is not config.flavor:
-        found.append(f"{name}: set flavor: {product.flavor}")
-    if config.mapping.mode is Mode.OTEL and not _has_otel_templates(product, config):
-        text = (
-            "which has no index templates for mapping mode otel: documents get whatever mapping the first ones suggest"
-        )
-        remedy = "set manage_templates: true" if product.flavor is Flavor.OPENSEARCH else "it has them from 8.12 on"
-        found.append(f"{name}, {text}; {remedy}, or set another mapping::mode")
-    return found
+        return [f"{name}: set flavor: {product.flavor}; until then it may refuse documents, or map them wrongly"]
+    if config.mapping.mode is not Mode.OTEL or _has_otel_templates(product, config):
+        return []
+    lack = "has no index templates for mapping mode otel"
+    if product.flavor is Flavor.OPENSEARCH:
+        lack += ": documents get whatever mapping the first ones suggest; set manage_templates: true"
+    else:
+        lack += ", and may refuse its documents; it has them from 8.12 on"
+    return [f"{name}, which {lack}, or set another mapping::mode"]
 
 
 def _has_otel_templates(product: Product, config: ElasticsearchConfig) -> bool:
     if product.flavor is Flavor.OPENSEARCH:
-        return config.flavor is Flavor.OPENSEARCH and config.writes_templates
+        return config.writes_templates
     numbers = _VERSION.match(product.version)
     return numbers is not None and (int(numbers[1]), int(numbers[2])) >= _WITH_OTEL_TEMPLATES

@@ -69,6 +69,15 @@ def test_what_does_not_fit_the_server_is_said_with_what_to_set(product, config, 
     assert warning in "".join(found)
 
 
+def test_of_another_kind_of_server_only_that_is_said():
+    """
+    What else is missing is there as soon as the kind is right, and cannot be set before.
+    """
+    (found,) = mistakes(Product(Flavor.OPENSEARCH, "2.11.0"), config_of())
+
+    assert "manage_templates" not in found
+
+
 class Looking:
     """
     What looks at a server, and its cluster.
