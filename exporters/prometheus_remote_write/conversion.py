@@ -26,9 +26,6 @@ from exporters.prometheus_remote_write.series import STALE, LabelSet, Sample, Se
 from exporters.prometheus_remote_write.streams import Streams
 from exporters.prometheus_remote_write.temporality import Explicit, Totals, plus_explicit, plus_exponential
 
-_A_HISTOGRAM, _A_SUMMARY = 16, 6
-"""Label sets that there are for one: what SDKs have unless told otherwise."""
-
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -84,7 +81,7 @@ class Conversion:
     def histogram(self, metric: Metric, wire: bytes) -> int:
         """Convert a point of a histogram with explicit bounds."""
         point, timestamp = _read(HISTOGRAM, wire)
-        buckets: Buckets = self._answer(metric, point, _buckets, _A_HISTOGRAM)
+        buckets: Buckets = self._answer(metric, point, self._buckets)
         key = (metric.form, buckets.count.key)
         streams, metadata = metric.streams, metric.family.metadata
         if is_stale(point):
@@ -124,7 +121,7 @@ class Conversion:
     def summary(self, metric: Metric, wire: bytes) -> int:
         """Convert a point of a summary."""
         point, timestamp = _read(SUMMARY, wire)
-        quantiles: Quantiles = self._answer(metric, point, _quantiles, _A_SUMMARY)
+        quantiles: Quantiles = self._answer(metric, point, self._quantiles)
         if is_stale(point):
             samples = quantiles.stale()
         else:
@@ -141,9 +138,15 @@ class Conversion:
         labels: LabelSet = self._answer(metric, point, label_set)
         return labels
 
-    def _answer(self, metric: Metric, point: Any, find: Any, weight: int = 1) -> Any:
+    def _buckets(self, family: Family, attributes: Iterable[bytes]) -> Buckets:
+        return Buckets(family.labels(texts(attributes)), self._memory.grow)
+
+    def _quantiles(self, family: Family, attributes: Iterable[bytes]) -> Quantiles:
+        return Quantiles(family.labels(texts(attributes)), self._memory.grow)
+
+    def _answer(self, metric: Metric, point: Any, find: Any) -> Any:
         key = tuple(point.attributes)
-        return metric.family.answers.get(key) or self._memory.answer(metric.family, key, find, weight)
+        return metric.family.answers.get(key) or self._memory.answer(metric.family, key, find)
 
 
 def label_set(family: Family, attributes: Iterable[bytes]) -> LabelSet:
@@ -153,14 +156,6 @@ def label_set(family: Family, attributes: Iterable[bytes]) -> LabelSet:
         NamelessError: nothing is left of the key of one.
     """
     return LabelSet(family.labels(texts(attributes)))
-
-
-def _buckets(family: Family, attributes: Iterable[bytes]) -> Buckets:
-    return Buckets(family.labels(texts(attributes)))
-
-
-def _quantiles(family: Family, attributes: Iterable[bytes]) -> Quantiles:
-    return Quantiles(family.labels(texts(attributes)))
 
 
 def _explicit(point: Any) -> Explicit:

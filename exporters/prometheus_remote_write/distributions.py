@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate, repeat
 
 from collector.records.text import without_exponent
@@ -31,8 +31,14 @@ class Buckets:
     Remembers the bounds of the last one, since a point that says that the stream has ended has none.
     """
 
-    def __init__(self, labels: Mapping[str, str]) -> None:
+    def __init__(self, labels: Mapping[str, str], grow: Callable[[int], None]) -> None:
+        """
+        Args:
+            labels: of all series, but for what tells them apart.
+            grow: called with the weight of label sets that are kept from now on.
+        """
         self._labels = labels
+        self._grow = grow
         name = labels[NAME]
         self.count = LabelSet({**labels, NAME: f"{name}_count"})
         self.sum = LabelSet({**labels, NAME: f"{name}_sum"})
@@ -44,6 +50,11 @@ class Buckets:
     def identity(self) -> int:
         """Of all the series."""
         return self.count.identity
+
+    @property
+    def weight(self) -> int:
+        """What it takes to remember this, in label sets of the usual size."""
+        return self.count.weight * (2 + len(self._series))
 
     def samples(self, histogram: Explicit, start: int) -> Iterator[tuple[LabelSet, Sample]]:
         """Return what a histogram becomes: `_sum` if it has one, `_count`, and buckets that each have what is below.
@@ -80,6 +91,7 @@ class Buckets:
             bounds = bounds[:-1]
         if bounds != self._bounds:
             self._bounds, self._series = bounds, self._made(bounds)
+            self._grow(self.weight)
         return self._series
 
     def _made(self, bounds: tuple[float, ...]) -> list[LabelSet]:
@@ -90,8 +102,14 @@ class Buckets:
 class Quantiles:
     """The series of summaries with the same labels; remembers the quantiles of the last one."""
 
-    def __init__(self, labels: Mapping[str, str]) -> None:
+    def __init__(self, labels: Mapping[str, str], grow: Callable[[int], None]) -> None:
+        """
+        Args:
+            labels: of all series, but for what tells them apart.
+            grow: called with the weight of label sets that are kept from now on.
+        """
         self._labels = labels
+        self._grow = grow
         name = labels[NAME]
         self.count = LabelSet({**labels, NAME: f"{name}_count"})
         self.sum = LabelSet({**labels, NAME: f"{name}_sum"})
@@ -102,6 +120,11 @@ class Quantiles:
     def identity(self) -> int:
         """Of all the series."""
         return self.count.identity
+
+    @property
+    def weight(self) -> int:
+        """What it takes to remember this, in label sets of the usual size."""
+        return self.count.weight * (2 + len(self._series))
 
     def samples(
         self, count: int, sum_: float, quantiles: Sequence[tuple[float, float]], start: int
@@ -120,6 +143,7 @@ class Quantiles:
         if names != self._quantiles:
             self._quantiles = names
             self._series = [LabelSet({**self._labels, QUANTILE: number_text(name)}) for name in names]
+            self._grow(self.weight)
         for labels, (_, value) in zip(self._series, quantiles, strict=True):
             yield labels, (raw(value), start)
 

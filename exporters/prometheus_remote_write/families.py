@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from collector.records.values import read_pair
 from exporters.prometheus_remote_write.labels import Labels, ResourceLabels, ScopeLabels, Texts, label_set
@@ -14,6 +14,16 @@ from exporters.prometheus_remote_write.series import Metadata
 
 _SOURCES_REMEMBERED = 4096
 """Resources, and scopes, of which the labels are remembered, in each of two generations."""
+
+
+class Weighty(Protocol):
+    @property
+    def weight(self) -> int:
+        """What it takes to remember it, in label sets of the usual size."""
+        ...
+
+
+W = TypeVar("W", bound=Weighty)
 
 
 class Form(enum.IntEnum):
@@ -63,8 +73,8 @@ class Family:
 class FamilyMemory:
     """Remembers families, and with them label sets, two generations deep; see `TwoGenerations`.
 
-    A generation ends when its families have more than `size` label sets, so at most twice as many are held, and those
-    of the metric that is being translated.
+    A generation ends when its families have more than `size` label sets (large ones count for several), so at most
+    twice as many are held, and those of the metric that is being translated.
     """
 
     def __init__(self, labels: Labels, size: int) -> None:
@@ -92,19 +102,22 @@ class FamilyMemory:
                 family.former = former.answers
         return family
 
-    def answer(self, family: Family, key: Hashable, find: Callable[[Family, Any], Any], weight: int = 1) -> Any:
+    def answer(self, family: Family, key: Hashable, find: Callable[[Family, Any], W]) -> W:
         """Return what points with these attributes become, which is not among `family.answers`.
 
         Args:
             family: that of the points.
             key: what tells their attributes apart.
             find: called with both if nobody remembers.
-            weight: how many label sets that is.
         """
-        answer = family.former.get(key) or find(family, key)
+        answer: W = family.former.get(key) or find(family, key)
         family.answers[key] = answer
-        self._count += weight
+        self.grow(answer.weight)
         return answer
+
+    def grow(self, weight: int) -> None:
+        """Something that is remembered has become larger, by so many label sets of the usual size."""
+        self._count += weight
 
     def __len__(self) -> int:
         return sum(len(family.answers) for families in (self._young, self._old) for family in families.values())

@@ -76,4 +76,4 @@ class Rules:
     send_metadata: bool = False
     delta: DeltaRules = field(default_factory=DeltaRules)
     remembered: int = 32_768
-    """Label sets that are remembered, in each of two generations."""
+    """Label sets of the usual size that are remembered, in each of two generations."""

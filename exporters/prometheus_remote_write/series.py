@@ -28,6 +28,8 @@ STALE = bytes.fromhex("020000000000f07f")
 NAME, BOUND, QUANTILE = "__name__", "le", "quantile"
 _PARTS = frozenset({NAME, BOUND, QUANTILE})
 _SUFFIXES = re.compile(r"(?:_bucket|_sum|_count)+$")
+_USUAL = 512
+"""Bytes of a label set as it is written; those of an SDK with a resource have 100 to 400."""
 _float = struct.Struct("<d").pack
 
 
@@ -51,6 +53,11 @@ class LabelSet:
         self.identity = _identity(self.pairs)
         """A number of 64 bits, the same in every process.  Equal for all series that one data point becomes, and for
         those of another metric that happen to have the same names: what decides on the shard."""
+
+    @property
+    def weight(self) -> int:
+        """What it takes to remember it, in label sets of the usual size."""
+        return 1 + len(self.key) // _USUAL
 
     @cached_property
     def name(self) -> str:

@@ -95,6 +95,25 @@ def test_a_full_memory_forgets_and_changes_nothing():
     assert len(its._memory) <= 2 * (3 + 2)
 
 
+@pytest.mark.parametrize(
+    "metric",
+    [
+        {"kind": "histogram", "points": [{"explicit_bounds": [*map(float, range(100))], "bucket_counts": [1] * 101}]},
+        {"kind": "summary", "points": [{"quantile_values": [{"quantile": q / 100, "value": 1.0} for q in range(100)]}]},
+        {"points": [{"value": 1.0, "attributes": {"text": "x" * 50_000}}]},
+    ],
+    ids=["many buckets", "many quantiles", "long labels"],
+)
+def test_what_takes_as_much_memory_as_a_hundred_label_sets_counts_for_as_many(metric):
+    its = translator(dataclasses.replace(QUIET, remembered=1000))
+    for number in range(100):
+        (point,) = metric["points"]
+        attributes = point.get("attributes", {}) | {"n": number}
+        translate(metric | {"name": "m", "points": [point | {"attributes": attributes}]}, its=its)
+
+    assert len(its._memory) <= 2 * (1000 / 97 + 2)
+
+
 def test_samples_of_a_series_are_sorted_by_time_and_of_two_at_one_time_the_first_is_sent(caplog):
     points = [{"value": n, "time_unix_nano": NOW + seconds * SECOND} for n, seconds in enumerate([3, 1, 2, 1])]
 
