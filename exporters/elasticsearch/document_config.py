@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from datetime import UTC, datetime
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -34,6 +35,14 @@ def _is_index_name(name: str) -> str:
 
 
 IndexName = Annotated[str, AfterValidator(_is_index_name)]
+
+
+def _check_dates(before: str, date_format: str) -> None:
+    """A format that names months or halves of the day has upper-case letters in some of them."""
+    for month in range(1, 13):
+        date = datetime(2024, month, month * 2, month * 2 - 1, tzinfo=UTC).strftime(date_format)
+        if mistake := mistake_in(before + date):
+            raise ValueError(f"date_format {date_format!r}: {mistake}")
 
 
 class MappingConfig(ComponentConfig):
@@ -74,10 +83,8 @@ class LogstashFormatConfig(ComponentConfig):
 
     @model_validator(mode="after")
     def _makes_index_names(self) -> Self:
-        if self.enabled and (
-            mistake := mistake_in(f"a{self.prefix_separator}{self.date_format.replace('%', '')}".lower())
-        ):
-            raise ValueError(mistake)
+        if self.enabled:
+            _check_dates(f"a{self.prefix_separator}", self.date_format)
         return self
 
 
@@ -100,6 +107,11 @@ class JaegerConfig(ComponentConfig):
     tags_as_fields: Annotated[TagsAsFieldsConfig, BeforeValidator(or_defaults)] = Field(
         default=TagsAsFieldsConfig(), description="Tags that are fields named tag.KEY instead of nested objects."
     )
+
+    @model_validator(mode="after")
+    def _makes_index_names(self) -> Self:
+        _check_dates("jaeger-span-", self.date_format)
+        return self
 
     @property
     def prefix(self) -> str:

@@ -150,6 +150,24 @@ def test_secrets_are_not_shown():
 
 
 @pytest.mark.parametrize(
+    "dates", ["logstash_format: {enabled: true, date_format: DATE}", "jaeger: {date_format: DATE}"]
+)
+@pytest.mark.parametrize(
+    ("date_format", "message"),
+    [
+        ("'%Y/%m'", "cannot contain '/'"),
+        ("'%Y %m'", "cannot contain ' '"),
+        ("'%d%b%Y'", "must be lower case"),
+        ("'%I%p'", "must be lower case"),
+        (f"'{'%Y' * 70}'", "is longer than 255 bytes"),
+    ],
+)
+def test_dates_that_no_index_name_can_have_are_found_in_any_month(dates, date_format, message):
+    with pytest.raises(ValidationError, match=message):
+        config_of(dates.replace("DATE", date_format))
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "endpoint: 'https://elastic:hush/h@a:9200'",
