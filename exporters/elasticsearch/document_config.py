@@ -110,7 +110,7 @@ class JaegerConfig(ComponentConfig):
 
     @model_validator(mode="after")
     def _makes_index_names(self) -> Self:
-        _check_dates("jaeger-span-", self.date_format)
+        _check_dates(f"{self.prefix}jaeger-service-", self.date_format)
         return self
 
     @property
