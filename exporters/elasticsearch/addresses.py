@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -46,8 +46,22 @@ def addresses_of_environment() -> tuple[str, ...]:
     return tuple(_checked(part, FROM_ENVIRONMENT) for part in parts if part)
 
 
-def has_user(url: str) -> bool:
-    return "@" in urlsplit(url).netloc
+def user_in(url: str) -> str:
+    """Return USER:PASSWORD of a URL, decoded; empty if there is none.
+
+    Raises:
+        ValueError: a colon is a part of the name.
+    """
+    name, _, password = urlsplit(url).netloc.rpartition("@")[0].partition(":")
+    if ":" in (name := unquote(name)):
+        raise ValueError("a user cannot have a colon in its name")
+    return f"{name}:{unquote(password)}" if name or password else ""
+
+
+def without_user(url: str) -> str:
+    """Return where a URL leads."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def is_url(text: str) -> bool:

@@ -17,7 +17,13 @@ from collector.api import ComponentConfig
 from collector.config_types import Duration, or_defaults
 from collector.net.headers import is_value
 from collector.net.http_client import URL, Compression, CompressionParams, HttpClientConfig
-from exporters.elasticsearch.addresses import FROM_ENVIRONMENT, address_of_cloud, addresses_of_environment, has_user
+from exporters.elasticsearch.addresses import (
+    FROM_ENVIRONMENT,
+    address_of_cloud,
+    addresses_of_environment,
+    user_in,
+    without_user,
+)
 from exporters.elasticsearch.document_config import DocumentConfig, Flavor, IndexName
 from exporters.elasticsearch.templates import templates
 
@@ -214,8 +220,10 @@ class ElasticsearchConfig(DocumentConfig, HttpClientConfig):
             raise ValueError("user needs password, and password user")
         if len(given := self._authentication()) > 1:
             raise ValueError(f"say once who sends, not by {' and by '.join(given)}")
-        if given == [Authentication.URL] and (self.discover.on_start or self.discover.interval):
-            raise ValueError("nodes that are discovered need user and password as settings of their own, not in a URL")
+        if len(set(map(user_in, self._urls()))) > 1:
+            raise ValueError("endpoints have different users: give user and password as settings of their own")
+        if ":" in self.user:
+            raise ValueError("a user cannot have a colon in its name")
         return self
 
     @model_validator(mode="after")
@@ -227,15 +235,18 @@ class ElasticsearchConfig(DocumentConfig, HttpClientConfig):
         return self
 
     def addresses(self) -> tuple[str, ...]:
-        """Return the URLs of the nodes, without a slash at the end.
+        """Return the URLs of the nodes, without a user, and without a slash at the end.
 
         Raises:
             ValueError: the cloud id, or the variable of the environment, is not what it should be.
         """
+        return tuple(without_user(url).rstrip("/") for url in self._urls())
+
+    def _urls(self) -> tuple[str, ...]:
         given = (self.endpoint,) if self.endpoint else self.endpoints
         if self.cloudid:
             given = (address_of_cloud(self.cloudid),)
-        return tuple(url.rstrip("/") for url in given or addresses_of_environment())
+        return tuple(given) or addresses_of_environment()
 
     @property
     def writes_templates(self) -> bool:
@@ -256,10 +267,8 @@ class ElasticsearchConfig(DocumentConfig, HttpClientConfig):
     def _credentials(self) -> str:
         if key := self.api_key.get_secret_value():
             return f"ApiKey {key}"
-        if self.user:
-            pair = f"{self.user}:{self.password.get_secret_value()}"
-            return f"Basic {base64.b64encode(pair.encode()).decode()}"
-        return ""
+        pair = f"{self.user}:{self.password.get_secret_value()}" if self.user else user_in(self._urls()[0])
+        return f"Basic {base64.b64encode(pair.encode()).decode()}" if pair else ""
 
     def _authentication(self) -> list[Authentication]:
         ways = {
@@ -267,6 +276,6 @@ class ElasticsearchConfig(DocumentConfig, HttpClientConfig):
             Authentication.API_KEY: self.api_key.get_secret_value(),
             Authentication.EXTENSION: self.auth,
             Authentication.HEADER: "authorization" in map(str.lower, self.headers),
-            Authentication.URL: any(map(has_user, self.addresses())),
+            Authentication.URL: any(map(user_in, self._urls())),
         }
         return [way for way, given in ways.items() if given]

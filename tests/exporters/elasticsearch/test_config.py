@@ -15,6 +15,13 @@ def cloud_id(text, name="shop:"):
     return name + base64.b64encode(text.encode()).decode()
 
 
+BASIC = "Basic "
+
+
+def encoded(pair):
+    return base64.b64encode(pair.encode()).decode()
+
+
 def check(text):
     node = load(text, "config.yaml")
     return validate(ElasticsearchConfig, node, node, ("exporters", "elasticsearch"))
@@ -86,7 +93,9 @@ def test_a_mistake_in_the_environment_is_named(monkeypatch):
         ("{endpoint: 'http://b:c@a', api_key: d}", "not by api_key and by user and password in an endpoint"),
         ("{endpoint: 'http://a', headers: {authorization: b}, api_key: d}", "headers::Authorization"),
         ("{endpoint: 'http://a', auth: {authenticator: b}, api_key: d}", "not by api_key and by auth"),
-        ("{endpoint: 'http://b:c@a', discover: {on_start: true}}", "settings of their own, not in a URL"),
+        ("{endpoints: ['http://b:c@a', 'http://d']}", "endpoints have different users"),
+        ("{endpoint: 'http://b%3Ac:d@a'}", "a user cannot have a colon in its name"),
+        ("{endpoint: 'http://a', user: 'b:c', password: d}", "a user cannot have a colon in its name"),
         ("{endpoint: 'http://a', api_key: \"b\\nc\"}", "no header can have"),
         ("{endpoint: 'http://a', compression: zstd}", "gzip"),
         ("{endpoint: 'http://a', compression: none, compression_params: {level: 1}}", "level 1 is none of none"),
@@ -132,7 +141,13 @@ def test_what_is_called_otherwise_here_is_refused_with_what_to_write_instead(tex
 @pytest.mark.parametrize(
     ("text", "credentials"),
     [
-        ("{user: elastic, password: 'hü:sh'}", "Basic " + base64.b64encode("elastic:hü:sh".encode()).decode()),
+        ("{user: elastic, password: 'hü:sh'}", BASIC + encoded("elastic:hü:sh")),
+        ("{endpoint: 'http://elastic:h%C3%BC:s%2Fh%E2%82%AC@a'}", BASIC + encoded("elastic:hü:s/h€")),
+        (
+            "{endpoint: '', endpoints: ['http://elastic:hü€@a', 'http://elastic:h%c3%bc€@b']}",
+            BASIC + encoded("elastic:hü€"),
+        ),
+        ("{endpoint: 'http://elastic@a'}", BASIC + encoded("elastic:")),
         ("api_key: aWQ6a2V5", "ApiKey aWQ6a2V5"),
     ],
 )
@@ -140,6 +155,12 @@ def test_credentials_become_a_header(text, credentials):
     headers = config_of(text).client().headers
 
     assert credentials == headers["authorization"].get_secret_value()
+
+
+def test_the_user_in_a_url_is_not_in_the_address():
+    config = config_of("{endpoint: 'http://elastic:hush@a:9200/path/', discover: {on_start: true}}")
+
+    assert ("http://a:9200/path",) == config.addresses()
 
 
 def test_secrets_are_not_shown():
