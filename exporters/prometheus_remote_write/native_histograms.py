@@ -24,9 +24,10 @@ COARSEST, FINEST = -4, 8
 """Schemas that every receiver takes."""
 ZERO_THRESHOLD = 1e-128
 """Of points that have none."""
+MOST_COUNTED = (1 << 63) - 1
 _LONGEST_GAP = 2
 """Empty buckets that are written as such; more of them begin a new span, which takes less room."""
-_INDEXES = range(-(1 << 31), 1 << 31)
+_LAST_INDEX = (1 << 31) - 1
 
 
 class UnsupportedError(ValueError):
@@ -93,12 +94,16 @@ def check(histogram: Exponential) -> None:
         raise UnsupportedError("an exponential histogram has no sum")
     if not 0 <= histogram.zero_threshold < math.inf:
         raise UnsupportedError(f"an exponential histogram has the zero threshold {histogram.zero_threshold}")
-    if histogram.count >> 63:
+    if histogram.count > MOST_COUNTED:
         raise UnsupportedError(f"an exponential histogram has the count {histogram.count}")
     in_buckets = histogram.zero_count + sum(histogram.positive[1]) + sum(histogram.negative[1])
     # measurements that are no numbers are in no bucket, and make the sum one
     if in_buckets > histogram.count or (in_buckets < histogram.count and not math.isnan(histogram.sum or 0.0)):
         raise UnsupportedError(f"an exponential histogram of {histogram.count} has {in_buckets} in its buckets")
+    shift = max(0, histogram.scale - FINEST)
+    last = max(offset + len(counts) for offset, counts in (histogram.positive, histogram.negative)) - 1
+    if (last >> shift) + 1 > _LAST_INDEX:
+        raise UnsupportedError(f"a bucket has the index {last}")
 
 
 def stale(timestamp: int) -> NativeHistogram:
@@ -112,9 +117,6 @@ def layout(buckets: Buckets, shift: int) -> tuple[Spans, list[int]]:
     Args:
         buckets: as in OTLP.
         shift: by how much the scale goes down; each step makes one bucket of two.
-
-    Raises:
-        UnsupportedError: an index is beyond 32 bits.
     """
     offset, counts = buckets
     merged: Counter[int] = Counter()
@@ -124,8 +126,6 @@ def layout(buckets: Buckets, shift: int) -> tuple[Spans, list[int]]:
     spans, deltas, last = [], [], 0
     end: int | None = None
     for index, number in merged.items():  # in order, since the indexes were
-        if index not in _INDEXES:
-            raise UnsupportedError(f"a bucket has the index {index}")
         gap = index if end is None else index - end
         if end is None or gap > _LONGEST_GAP:
             spans.append((gap, 1))

@@ -13,7 +13,7 @@ from math import ceil, log2
 from typing import Any, Generic, TypeVar
 
 from collector.api import Clock
-from exporters.prometheus_remote_write.native_histograms import FINEST, Buckets, Exponential
+from exporters.prometheus_remote_write.native_histograms import COARSEST, FINEST, MOST_COUNTED, Buckets, Exponential
 from exporters.prometheus_remote_write.rules import DeltaRules
 
 T = TypeVar("T")
@@ -117,13 +117,18 @@ def plus_explicit(one: Explicit, other: Explicit) -> Explicit | None:
     return Explicit(one.bounds, counts, one.count + other.count, _sum(one, other))
 
 
-def plus_exponential(one: Exponential, other: Exponential) -> Exponential:
-    """Add two exponential histograms, at the coarser of their scales or one at which there are not too many buckets."""
+def plus_exponential(one: Exponential, other: Exponential) -> Exponential | None:
+    """Add two exponential histograms, at the coarser of their scales or one at which there are not too many buckets.
+
+    None if Prometheus has nothing for what comes of it.
+    """
     scale = min(one.scale, other.scale, FINEST)
     positive = _indexed(one.positive, one.scale - scale) + _indexed(other.positive, other.scale - scale)
     negative = _indexed(one.negative, one.scale - scale) + _indexed(other.negative, other.scale - scale)
     while max(_width(positive), _width(negative)) > MOST_BUCKETS:
         positive, negative, scale = _coarser(positive), _coarser(negative), scale - 1
+    if scale < COARSEST or one.count + other.count > MOST_COUNTED:
+        return None
     zeros, threshold = one.zero_count + other.zero_count, max(one.zero_threshold, other.zero_threshold)
     if one.zero_threshold != other.zero_threshold:
         zeros += _taken_up_to(threshold, scale, positive) + _taken_up_to(threshold, scale, negative)
