@@ -40,8 +40,8 @@ def lanes(streams: Iterable[Stream], number: int) -> Mapping[int, list[Stream]]:
 
 
 def _is_target_info(stream: Stream) -> bool:
-    """Go by the name, whoever made it: the same series has to have the same lane."""
-    return stream.labels.name.endswith("target_info")
+    """Go by the name, whoever made it and of whatever kind it is: the same series has to have the same lane."""
+    return stream.labels.family.endswith("target_info")
 
 
 def write(streams: Sequence[Stream], version: ProtobufMessage, max_bytes: int) -> Iterator[Piece]:

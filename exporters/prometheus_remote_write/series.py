@@ -65,6 +65,11 @@ class LabelSet:
         return dict(self.pairs).get(NAME, "")
 
     @cached_property
+    def family(self) -> str:
+        """The metric's name without: the same for all label sets of one identity."""
+        return _SUFFIXES.sub("", self.name)
+
+    @cached_property
     def texts(self) -> tuple[str, ...]:
         """Names and values in turn."""
         return tuple(text for pair in self.pairs for text in pair)

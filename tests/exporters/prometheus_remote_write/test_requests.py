@@ -245,3 +245,9 @@ def test_target_info_has_a_lane_of_its_own_whoever_made_it(items):
     infos = [stream(name, items=items) for name in ("target_info", "shop_target_info")]
 
     assert {3: infos} == lanes(infos, 3)
+
+
+def test_a_series_of_target_info_has_the_same_lane_beside_a_histogram_of_that_name():
+    alone, beside = stream("target_info"), stream("target_info", suffixes=("_sum", ""))
+
+    assert {3: [alone, beside]} == lanes([alone, beside], 3)
