@@ -4,6 +4,7 @@ the books.
 """
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,8 +59,10 @@ anything = st.recursive(
 its = st.fixed_dictionaries(
     {"status": st.sampled_from(STATUSES)}, optional={"error": anything, "failure_store": anything}
 )
-item = st.fixed_dictionaries({"create": its}) | anything
+plain = st.fixed_dictionaries({"create": st.fixed_dictionaries({"status": st.sampled_from(STATUSES)})})
+item = st.one_of(plain, st.fixed_dictionaries({"create": its}), anything)
 body = st.one_of(
+    st.fixed_dictionaries({"items": st.lists(plain, min_size=COUNT, max_size=COUNT)}).map(orjson.dumps),
     st.fixed_dictionaries({"items": st.lists(item, min_size=COUNT, max_size=COUNT)}).map(orjson.dumps),
     st.fixed_dictionaries({"items": st.lists(item, max_size=COUNT + 1)}).map(orjson.dumps),
     st.fixed_dictionaries({"error": anything}).map(orjson.dumps),
@@ -133,7 +136,8 @@ async def deliver(parcel, sending):
     return sent, dropped, left
 
 
-@settings(max_examples=300)
+@pytest.mark.slow
+@settings(max_examples=1000)
 @given(answers=answers, dead_letter=st.sampled_from([None, {"index": "dead"}]))
 async def test_whatever_stands_in_an_answer(answers, dead_letter):
     cluster = Answering(answers)
