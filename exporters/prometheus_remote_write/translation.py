@@ -37,6 +37,26 @@ _FORMS = {
 _HAVE_TEMPORALITY = frozenset({"sum", "histogram", "exponential_histogram"})
 
 
+_SHORT_BATCH, _LONG_LABELS = 4 << 10, 2 << 10
+"""Bytes."""
+
+
+def has_long_labels(batch: Batch) -> bool:
+    """Say whether a resource or scope may make even a small batch slow: each of its points has all their attributes.
+
+    With 30 KiB of them, 64 KiB of new points take seconds.  To find out takes 4 us of a batch of 13 KB, and nothing of
+    what is too small to matter.
+    """
+    if len(batch.wire) < _SHORT_BATCH:
+        return False
+    request: Any = REQUEST.FromString(batch.wire)
+    return any(
+        len(resource_metrics.resource) + len(scope_metrics.scope) > _LONG_LABELS
+        for resource_metrics in request.resource_metrics
+        for scope_metrics in resource_metrics.scope_metrics
+    )
+
+
 class Translator:
     """Translates batches, one at a time and in their order.
 

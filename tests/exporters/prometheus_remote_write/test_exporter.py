@@ -7,10 +7,12 @@ import threading
 
 import cramjam
 import pytest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from collector.api import ComponentID
+from collector.batch import Batch, Signal
 from collector.testing import make_metrics
-from exporters.prometheus_remote_write.exporter import LARGE_BODY
+from exporters.prometheus_remote_write.exporter import LARGE_BATCH, LARGE_BODY
 from tests.exporters.prometheus_remote_write.collectors import NOW, endpoint, gauges, names, to, write
 from tests.exporters.prometheus_remote_write.receivers import OUT_OF_ORDER, Receiver, decoded, samples_of, written
 from tests.exporters.servers import HttpBackend, exporter, longest_turn, respond
@@ -130,6 +132,23 @@ async def test_a_large_batch_is_translated_beside_everything_else():
     assert len(batch) == sum(parcel.items for parcel in prepared[0].parcels)
     assert longest < whole / 2
     assert 0 == receiver.opened
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["resource", "scope"])
+async def test_a_small_batch_with_long_labels_is_translated_beside_everything_else(where):
+    attributes = [KeyValue(key=f"attribute.{i}", value=AnyValue(string_value="value")) for i in range(500)]
+    request = make_metrics({"name": "many", "points": [{"attributes": {"i": i}} for i in range(300)]}).request
+    (resource_metrics,) = request.resource_metrics
+    target = resource_metrics.resource if where == "resource" else resource_metrics.scope_metrics[0].scope
+    target.attributes.extend(attributes)
+    batch = Batch(Signal.METRICS, wire=request.SerializeToString())
+    exporting = exporter("prometheus_remote_write", "{endpoint: http://a, promote_all_resource_attributes: true}")
+
+    longest, whole = await longest_turn(exporting.prepare(batch))
+
+    assert len(batch.wire) < LARGE_BATCH
+    assert longest < whole / 2
 
 
 @pytest.mark.slow
