@@ -105,6 +105,8 @@ def _histogram(data: Any, point: Any, asked: Collection[str]) -> Value:
         return _distribution([(point.sum / point.count, point.count)] if point.count else [])
     if len(counts) != len(bounds) + 1:
         raise UnsupportedError("a histogram has not one bucket more than bounds")
+    if bounds != sorted(bounds):
+        raise UnsupportedError("the bounds of a histogram do not ascend")
     values = [*bounds, bounds[-1]] if RAW in asked else _middles(bounds)
     return _distribution(zip(values, counts, strict=True))
 

@@ -174,6 +174,10 @@ def test_boundaries_of_exponential_buckets(scale, index, low, high):
             histogram(count=1, bucket_counts=[1], explicit_bounds=[1.0]),
             "a histogram has not one bucket more than bounds",
         ),
+        (
+            histogram(count=1, bucket_counts=[1, 0, 0], explicit_bounds=[2.0, 1.0]),
+            "the bounds of a histogram do not ascend",
+        ),
         (histogram(count=1, sum=float("nan")), NOT_FINITE),
         (make_metrics({"points": [{"value": float("nan")}]}), NOT_FINITE),
         (make_metrics({"points": [{"value": float("inf")}]}), NOT_FINITE),
