@@ -15,6 +15,7 @@ from exporters.elasticsearch.document_config import Mode
 from exporters.elasticsearch.fragments import Memory
 from exporters.elasticsearch.json_values import value_json
 from exporters.elasticsearch.mapping.context import Place, PlaceKey, Task, Tools, Translate
+from exporters.elasticsearch.mapping.layout import without_metadata
 from exporters.elasticsearch.mapping.times import rfc3339
 from exporters.elasticsearch.origins import read_attributes
 from exporters.elasticsearch.projections import AnyValue, LogRecord, Run
@@ -53,7 +54,9 @@ class BodyMap:
         id = self._tools.router.id_in("logs", instructions)
         if not id and task.ids:
             id = (task.ids.of_record if time else task.ids.of_nameless)(place.seed, record)
-        source = value_json({**body, **_missing(body, log, time or task.now)}).encode()
+        renamed = without_metadata(body)
+        named = {renamed.get(key, key): value for key, value in body.items()} if renamed else body
+        source = value_json({**named, **_missing(body, log, time or task.now)}).encode()
         deliver(task.out, place.route("logs", instructions), source, task.item, id)
 
 

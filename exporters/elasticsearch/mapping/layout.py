@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from exporters.elasticsearch.fragments import Memory
 from exporters.elasticsearch.json_values import DEEPEST, dumps, field_name, renames
+
+_METADATA = frozenset(
+    {
+        "_id",
+        "_index",
+        "_source",
+        "_type",
+        "_routing",
+        "_version",
+        "_seq_no",
+        "_primary_term",
+        "_field_names",
+        "_ignored",
+    }
+    | {"_nested_path", "_tier", "_size", "_feature", "_data_stream_timestamp", "_inference_fields"}
+)
+"""All but `_doc_count`, which documents may have."""
 
 
 class _Layout(NamedTuple):
@@ -34,11 +51,32 @@ class Layouts:
         return text
 
 
+def without_metadata(names: Collection[str]) -> dict[str, str]:
+    """Return new names for fields that would be the server's own: `_id` becomes `_id_`, and `_id.a` `_id_.a`.
+
+    Elasticsearch reference, "Metadata fields": a document that has one of them is refused as a whole.
+    """
+    first = {name.partition(".")[0] for name in names}
+    new: dict[str, str] = {}
+    for own in _METADATA & first:
+        candidate = f"{own}_"
+        while candidate in first:
+            candidate += "_"
+        new |= {name: candidate + name[len(own) :] for name in names if name.partition(".")[0] == own}
+    return new
+
+
+def _new_names(names: tuple[str, ...]) -> dict[str, str]:
+    outer = without_metadata(names)
+    inner = renames([outer.get(name, name) for name in names])
+    return {name: inner.get(its := outer.get(name, name), its) for name in names}
+
+
 def _nested(names: tuple[str, ...]) -> _Layout:
-    new = renames(names)
+    new = _new_names(names)
     tree: dict[str, Any] = {}
     for position, name in enumerate(names):
-        *parents, leaf = new.get(name, name).split(".")
+        *parents, leaf = new[name].split(".")
         node = tree
         for parent in parents:
             node = node.setdefault(parent, {})
@@ -65,8 +103,8 @@ def _positions(tree: Mapping[str, Any]) -> list[int]:
 
 
 def _flat(names: tuple[str, ...]) -> _Layout:
-    new = renames(names)
-    members = ",".join([dumps(new.get(name, name)).replace("%", "%%") + ":%s" for name in names])
+    new = _new_names(names)
+    members = ",".join([dumps(new[name]).replace("%", "%%") + ":%s" for name in names])
     return _layout(f"{{{members}}}", list(range(len(names))))
 
 

@@ -33,6 +33,14 @@ def test_keys_are_what_elasticsearch_takes():
     assert {"@timestamp": 1, "_": 2, "a.value": 3, "a.b": 4, "x": "NaN"} == document
 
 
+def test_fields_of_the_servers_own_are_called_otherwise():
+    body = {"_id": 1, "_id_": 2, "_source.a": 3, "_idx": 4, "_doc_count": 5, "a": {"_id": 6}}
+    document = source(make_logs({"body": {"@timestamp": 1, **body}}), BODYMAP)
+
+    expected = {"_id__": 1, "_id_": 2, "_source_.a": 3, "_idx": 4, "_doc_count": 5, "a": {"_id": 6}}
+    assert {"@timestamp": 1, **expected} == document
+
+
 @pytest.mark.parametrize("body", ["text", 7, ["a"], None])
 def test_a_body_that_is_no_map_is_counted(body):
     written = write(make_logs({"body": body}, {"body": {"a": 1}}), BODYMAP)

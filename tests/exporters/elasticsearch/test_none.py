@@ -115,6 +115,20 @@ def test_nothing_is_in_the_timestamp():
     assert ("2023-11-14T22:13:20.000000000Z", 1) == (document["@timestamp"], document["@timestamp_a"])
 
 
+@pytest.mark.parametrize(
+    ("mode", "fields"),
+    [
+        ("raw", {"_id__": 1, "_id_": 2, "_index_.a.value": 3, "_index_.a.b": 4}),
+        ("ecs", {"_id__": 1, "_id_": 2, "_index_": {"a": {"value": 3, "b": 4}}}),
+    ],
+)
+def test_fields_of_the_servers_own_are_called_otherwise(mode, fields):
+    attributes = {"_id": 1, "_id_": 2, "_index.a": 3, "_index.a.b": 4}
+    document = source(make_logs({"attributes": attributes}), f"{{mapping: {{mode: {mode}}}}}")
+
+    assert fields == {name: value for name, value in document.items() if name.startswith(("_id", "_index"))}
+
+
 @pytest.mark.parametrize("config", [NONE, RAW])
 def test_documents_go_to_data_streams_without_a_suffix(config):
     assert ["logs-generic-default"] == targets(make_logs({}), config)
