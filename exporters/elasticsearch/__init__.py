@@ -18,6 +18,17 @@ What the server never takes is dropped and counted, each record once, also if on
 
 A request that is too large (413) is halved until it fits, and a malformed one (400) until the document that is the
 reason stands alone; at most 100 requests in one attempt, the others after a pause.
+
+What it takes, by what is there:
+
+- Elasticsearch 8 as it installs itself: an `endpoint` with https, `tls::ca_file` with its `http_ca.crt`, and an
+  `api_key` that has the cluster privilege monitor, and auto_configure and create_doc for `logs-*`, `metrics-*`,
+  `traces-*` and the index of the dead letter. Mode `otel` is for 8.12 and later; for older ones there is `ecs`.
+- OpenSearch: `flavor: opensearch`, `user` and `password`, and the right to write index templates, or somebody who wrote
+  them: `manage_templates`. Without `flavor` it refuses every document of mode `otel`.
+- Jaeger's UI over one of them: `mapping: {mode: jaeger}`, for spans only; the privileges index and auto_configure for
+  `jaeger-*`, and manage_index_templates. What `jaeger` says of prefix, dates, aliases and tags as fields has to be what
+  Jaeger's own storage is told. Jaeger shows spans of its last days only, by when they began.
 """
 
 from __future__ import annotations

@@ -68,7 +68,9 @@ class DeadLetterConfig(ComponentConfig):
         "it should have gone, its id, the type and reason of the error, and its own text.",
     )
     file: Path | None = Field(
-        default=None, description="File that refused documents are appended to, as `index`: one line of JSON for each."
+        default=None,
+        description="File, of this exporter alone, that refused documents are appended to, as `index`: one line of JSON "
+        "for each. It may be moved away at any time.",
     )
 
     @model_validator(mode="after")
@@ -150,13 +152,21 @@ def _in_a_header(secret: SecretStr) -> SecretStr:
 
 
 class ElasticsearchConfig(DocumentConfig, HttpClientConfig):
-    endpoint: URL = Field(default="", description="URL of the server, such as https://localhost:9200.")
-    endpoints: tuple[URL, ...] = Field(default=(), description="URLs of several nodes, which are used in turn.")
+    endpoint: URL = Field(
+        default="",
+        description="URL of the server, such as https://localhost:9200, or with a path behind a proxy. A user and a "
+        "password may be in it, with %2F for a slash. If neither this nor `endpoints` nor `cloudid` is given, the "
+        f"variable {FROM_ENVIRONMENT} of the environment has URLs, with commas between them.",
+    )
+    endpoints: tuple[URL, ...] = Field(
+        default=(), description="URLs of several nodes of one cluster, which are used in turn."
+    )
     cloudid: str = Field(default="", description="Cloud id of a deployment, NAME:TEXT, instead of a URL.")
     user: str = Field(default="", description="Name for basic authentication.")
     password: SecretStr = Field(default=SecretStr(""), description="Password of `user`.")
     api_key: Annotated[SecretStr, AfterValidator(_in_a_header)] = Field(
-        default=SecretStr(""), description="API key, encoded as the server gave it, instead of `user`."
+        default=SecretStr(""),
+        description="API key instead of `user`: what the server called `encoded` when it made it.",
     )
     compression: Literal[Compression.GZIP, Compression.NONE] = Field(
         default=Compression.GZIP, description="How bodies are compressed: gzip or none."
