@@ -69,8 +69,8 @@ class DeadLetterConfig(ComponentConfig):
     )
     file: Path | None = Field(
         default=None,
-        description="File, of this exporter alone, that refused documents are appended to, as `index`: one line of JSON "
-        "for each. It may be moved away at any time.",
+        description="File, of this exporter alone, that refused documents are appended to, as `index`: one line of "
+        "JSON for each. It may be moved away at any time.",
     )
 
     @model_validator(mode="after")
