@@ -1,7 +1,7 @@
 """Send metrics to Prometheus, or to whatever else takes its remote write: each series in its order.
 
 Prometheus takes remote writes at `/api/v1/write` if it is started with `--web.enable-remote-write-receiver`; for
-exponential histograms, which become native ones, version 2 of it also needs `--enable-feature=native-histograms`.
+exponential histograms, which become native ones, versions before 3.8 also need `--enable-feature=native-histograms`.
 Mimir takes them at `/api/v1/push` and wants its tenant in `headers`, as `X-Scope-OrgID`. For basic authentication, as
 in Grafana Cloud, the extension [bearertokenauth](../extensions/bearertokenauth.md) with the `scheme: Basic` and, as its
 `token`, `name:password` in base64 goes under `auth`.
@@ -20,7 +20,7 @@ receiver may take later (408, 429, 5xx, no answer) is sent again; what it never 
 - `rejected_permanent`: any other refusal, such as 401, 403 and 404.
 - `partial_success`: a receiver of protocol 2.0 wrote less than it was sent. It says how many samples are missing, not
   which; each is counted as one data point.
-- `unsupported`: the protocol has nothing for it.
+- `unsupported`: the protocol has nothing for it, or the receiver has its native histograms switched off.
 
 A receiver of protocol 1.0 that does not want one sample of a request refuses all of it. The request is then halved
 until what it does not want stands alone, so that nothing else is lost; a bounded number of times, and less often if

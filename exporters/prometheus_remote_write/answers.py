@@ -21,6 +21,8 @@ _SOUNDS_OUT_OF_ORDER = re.compile(
     r"out[ -]of[ -](?:order|bounds)|duplicate[ -](?:sample|timestamp)|too[ -]old", re.IGNORECASE
 )
 _SOUNDS_LIKE_SOME = re.compile(r"series|sample|label|metric|histogram|exemplar|limit", re.IGNORECASE)
+_NOT_NATIVE = re.compile(r"native histograms are disabled", re.IGNORECASE)
+"""Prometheus up to 3.7 says so with a 500, and means it until it is started anew with another flag."""
 _TO_SOME_OF_IT = frozenset({400, 409, 413, 422})
 """What receivers answer when they do not want some of a request: Thanos says 409, where Prometheus says 400."""
 _CONFLICT, _TOO_LARGE, _UNSUPPORTED = 409, 413, 415
@@ -42,6 +44,8 @@ class Meaning(enum.Enum):
     """The receiver does not understand this version of the protocol, and has written nothing."""
     SOME_OF_IT = enum.auto()
     """Something in it is not wanted, and that may have cost all of it."""
+    NOT_NATIVE = enum.auto()
+    """The receiver takes no native histograms, and has written nothing."""
     NEVER = enum.auto()
     """It is not about what is in it."""
 
@@ -117,8 +121,7 @@ def read(answer: HttpAnswer, request: Request, *, is_v2: bool, now: float) -> Ve
     if 200 <= status < 300:
         return _success(request, written, message, is_v2=is_v2)
     if status in {408, 429} or status >= 500:
-        after = retry_after_seconds(headers.get("Retry-After", ""), now)
-        return Verdict(Meaning.LATER, message, retry_after=after)
+        return _failure(answer, request, message, now)
     if is_v2 and status == _UNSUPPORTED:
         return Verdict(Meaning.OTHER_VERSION, message)
     if written and status in _TO_SOME_OF_IT and status != _TOO_LARGE:
@@ -127,6 +130,14 @@ def read(answer: HttpAnswer, request: Request, *, is_v2: bool, now: float) -> Ve
         about_data = status in {_CONFLICT, _TOO_LARGE} or bool(_SOUNDS_LIKE_SOME.search(_text(answer.body)))
         return Verdict(Meaning.SOME_OF_IT, message, _reason(status, answer.body, whole=True), is_about_data=about_data)
     return Verdict(Meaning.NEVER, message)
+
+
+def _failure(answer: HttpAnswer, request: Request, message: str, now: float) -> Verdict:
+    """Read an answer that says that the receiver is not able to."""
+    if answer.status >= 500 and _NOT_NATIVE.search(_text(answer.body)) and request.histograms:
+        text = f"{message}; Prometheus has them if it is started with --enable-feature=native-histograms"
+        return Verdict(Meaning.NOT_NATIVE, text, DropReason.UNSUPPORTED)
+    return Verdict(Meaning.LATER, message, retry_after=retry_after_seconds(answer.headers.get("Retry-After", ""), now))
 
 
 def _success(request: Request, written: Written | None, message: str, *, is_v2: bool) -> Verdict:

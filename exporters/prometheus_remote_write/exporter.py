@@ -137,6 +137,8 @@ class RemoteWriteExporter:
                 load.written(verdict)
             case Meaning.SOME_OF_IT:
                 await self._beside_if_large(piece, load.refused, verdict)
+            case Meaning.NOT_NATIVE:
+                await self._beside_if_large(piece, load.without_native, verdict)
             case _ if load.is_whole:
                 raise PermanentError(verdict.message, reason=verdict.reason)
             case _:

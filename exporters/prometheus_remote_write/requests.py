@@ -124,6 +124,14 @@ class Load:
         self._halvings -= cost
         self._put_first(half for streams in piece.halves() for half in write(streams, piece.version, max_bytes))
 
+    def without_native(self, verdict: Verdict, max_bytes: int) -> None:
+        """Give up the native histograms of the next piece; nothing has to be searched for them."""
+        piece = self._pieces.popleft()
+        self._is_touched = True
+        kept = [stream for stream in piece.request.streams if not stream.has_native]
+        self._lose(verdict, piece.request.items - sum(stream.items for stream in kept))
+        self._put_first(write(kept, piece.version, max_bytes))
+
     def given_up(self, verdict: Verdict) -> None:
         """The receiver wants nothing of what is left."""
         self._lose(verdict, self.items)

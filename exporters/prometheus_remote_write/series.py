@@ -182,6 +182,11 @@ class Stream:
         return self.single[0] if self.single else next(iter(self.series.values())).labels
 
     @property
+    def has_native(self) -> bool:
+        """Whether any of it is a native histogram."""
+        return self.single is None and any(series.histograms for series in self.series.values())
+
+    @property
     def series(self) -> dict[bytes, Series]:
         """By `LabelSet.key`, in the order in which they are written."""
         if self._series is None:

@@ -125,6 +125,36 @@ def test_an_exponential_histogram_is_a_native_one(started, prometheus, name):
     assert 2 == pytest.approx(value(f"histogram_quantile(0.6, {name})"))
 
 
+class WithoutFeatures(Prometheus):
+    """
+    As it is started by whoever has not read of exemplars and native histograms.
+    """
+
+    def command(self):
+        return (argument for argument in super().command() if not argument.startswith("--enable-feature"))
+
+
+def test_a_prometheus_without_native_histograms_gets_everything_else_at_once(started, serve, name):
+    server = serve(WithoutFeatures)
+    collector = started(server)
+
+    native = at(0, scale=0, count=8, sum=21, positive={"offset": 0, "bucket_counts": [4, 4]})
+    points = [at(0, value=1, attributes={"series": str(series)}) for series in range(50)]
+    send(
+        collector,
+        metrics(
+            {"name": f"{name}.time", "kind": "exponential_histogram", "points": [native]},
+            {"name": name, "points": points},
+        ),
+    )
+    books = settled(collector, Signal.METRICS)
+    collector.stop()
+
+    assert Books(accepted=51, sent=50, dropped={"unsupported": 1}) == books
+    assert [({}, 50.0)] == server.query(f"count({name})", at=T0 + 1)
+    assert "will retry" not in collector.log
+
+
 def test_an_exemplar_leads_from_a_metric_to_a_trace(started, prometheus, name):
     collector, trace = started(prometheus), new_id()
     time = (T0 - 1) * 10**9
