@@ -60,9 +60,9 @@ class Documents:
     notes: dict[str, int] = field(default_factory=dict)
     """Why, in words for the log, with how many records each."""
 
-    def drop(self, why: str, items: int = 1) -> None:
-        """Count records that the format cannot hold."""
-        self.dropped[DropReason.UNSUPPORTED] = self.dropped.get(DropReason.UNSUPPORTED, 0) + items
+    def drop(self, why: str, items: int = 1, reason: DropReason = DropReason.UNSUPPORTED) -> None:
+        """Count records that the format cannot hold, or only in more bytes than there may be."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + items
         self.notes[why] = self.notes.get(why, 0) + items
 
     def counted(self) -> Mapping[str, int]:

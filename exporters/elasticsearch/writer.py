@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from collector.batch import Batch, Signal
+from collector.errors import DropReason
+from exporters.elasticsearch.copies import Copies
 from exporters.elasticsearch.document_config import DocumentConfig, Mode
 from exporters.elasticsearch.documents import Document, Documents
 from exporters.elasticsearch.ids import Ids
@@ -18,6 +20,7 @@ from exporters.elasticsearch.origins import MAPPING_MODE
 from exporters.elasticsearch.projections import Run, runs
 
 _HEADER = "x-elastic-mapping-mode"
+TOO_MUCH = "copies of their resource, one for each, would be more than 256 MiB"
 
 
 class Writer:
@@ -56,8 +59,13 @@ class Writer:
         ids = Ids(batch.wire) if self._config.document_ids else None
         task = Task(ids=ids, day=self._tools.router.day(now), now=int(now * 1e9))
         chosen = self._allowed(batch.metadata.get(_HEADER, "")) or self._config.mapping.mode
+        copies = Copies(batch.signal)
         for run in runs(batch):
-            self._translation(run, chosen, batch.signal)(run, task)
+            admitted, left_out = copies.bounded(run)
+            self._translation(run, chosen, batch.signal)(admitted, task)
+            if left_out:
+                task.item += left_out
+                task.out.drop(TOO_MUCH, left_out, DropReason.LIMIT_ITEM)
         for group in task.groups.values():
             group.finish(task.out)
         return task.out
