@@ -13,7 +13,8 @@ What the server never takes is dropped and counted, each record once, also if on
 - `rejected_permanent`: refused without a dead letter, or by the dead letter too; or the whole request was refused for
   good, such as with 401, 403, 404 or a redirect.
 - `out_of_order`: a document without an id of its own that is there already: a metric of the same time and dimensions.
-- `limit_item`: one document that is larger than the server takes, without a dead letter for it.
+- `limit_item`: one document that is larger than the server takes, without a dead letter for it; or what is left of a
+  batch when the copies of resources and scopes, of which each document has one, come to 256 MiB.
 - `unsupported`: no document can hold it, or its index cannot exist and there is no dead letter.
 
 A request that is too large (413) is halved until it fits, and a malformed one (400) until the document that is the

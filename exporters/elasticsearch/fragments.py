@@ -11,13 +11,20 @@ V = TypeVar("V")
 Fragment: TypeAlias = tuple[str, str]
 """The name of a field, and whatever is to be written for it."""
 _LONGEST_REMEMBERED = 1024
+_HEAVIEST_QUESTION = 16 << 10
+
+
+def _weight(question: object) -> int:
+    if isinstance(question, tuple):
+        return sum(map(_weight, question))
+    return len(question) if isinstance(question, bytes | str) else 0
 
 
 class Memory(dict[K, V]):
     """A bounded memory of a pure function, two generations deep; see `collector.wire.memo`.
 
     Asking is subscribing, so that an answer that is there costs no call of a Python function.  Holds at most `2 * size`
-    answers.
+    answers, and none to a question of more than 16 KiB: thousands of resources of a megabyte would be gigabytes.
     """
 
     __slots__ = ("_answer", "_old", "_size")
@@ -30,6 +37,8 @@ class Memory(dict[K, V]):
 
     def __missing__(self, question: K) -> V:
         answer = self._old[question] if question in self._old else self._answer(question)
+        if _weight(question) > _HEAVIEST_QUESTION:
+            return answer
         if len(self) >= self._size:
             self._age()
         self[question] = answer

@@ -62,7 +62,8 @@ class Writer:
         copies = Copies(batch.signal)
         for run in runs(batch):
             admitted, left_out = copies.bounded(run)
-            self._translation(run, chosen, batch.signal)(admitted, task)
+            if admitted.records:
+                self._translation(run, chosen, batch.signal)(admitted, task)
             if left_out:
                 task.item += left_out
                 task.out.drop(TOO_MUCH, left_out, DropReason.LIMIT_ITEM)
