@@ -15,19 +15,30 @@ from exporters.prometheus_remote_write import write_v1
 from exporters.prometheus_remote_write.rules import Delta, DeltaRules, ResourceRules, Rules
 from exporters.prometheus_remote_write.translation import Translator
 from tests.exporters.prometheus_remote_write.messages import WriteRequest
-from tests.exporters.prometheus_remote_write.second_reading import bits, expected
+from tests.exporters.prometheus_remote_write.second_reading import CUMULATIVE, bits, expected
 from tests.exporters.prometheus_remote_write.test_translation_laws import REQUESTS, SILENT
 
+SERVICE = {"service.name": "cart"}
+RESOURCES = st.sampled_from(
+    [{}, SERVICE, SERVICE | {"service.namespace": "shop", "service.instance.id": "1"}, {"service.namespace": "shop"}]
+)
 
-def _distributions_have_not_ended(request):
+
+def _with(request, resource):
     """
-    What the end of one is depends on what it was.
+    Return a request from resources with more attributes, and with no deltas and no ends of histograms and summaries:
+    what those become depends on what was before.
     """
     for resource_metrics in request.resource_metrics:
+        for key, value in resource.items():
+            resource_metrics.resource.attributes.add(key=key).value.string_value = value
         for scope_metrics in resource_metrics.scope_metrics:
             for metric in scope_metrics.metrics:
+                if (kind := metric.WhichOneof("data")) in {"sum", "histogram"}:
+                    getattr(metric, kind).aggregation_temporality = CUMULATIVE
                 for point in (*metric.histogram.data_points, *metric.summary.data_points):
                     point.flags = 0
+    return request
 
 
 def _is_one_of(value, values):
@@ -42,10 +53,9 @@ def _is_nan(value):
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
-@given(REQUESTS, st.sampled_from([{}, {"job": "external", "z": "1"}]), st.booleans())
+@settings(max_examples=300)
+@given(st.builds(_with, REQUESTS, RESOURCES), st.sampled_from([{}, {"job": "external", "z": "1"}]), st.booleans())
 def test_every_sample_is_the_one_of_the_specification_and_there_is_no_other(request_, external_labels, has_scope):
-    _distributions_have_not_ended(request_)
     rules = Rules(
         external_labels=external_labels,
         scope_labels=has_scope,
