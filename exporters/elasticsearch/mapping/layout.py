@@ -27,6 +27,10 @@ _METADATA = frozenset(
 """All but `_doc_count`, which documents may have."""
 
 
+LONGEST_PREFIX = 256
+"""A key of 100 kB before a thousand others would come to 100 MB."""
+
+
 class _Layout(NamedTuple):
     template: str
     """The object with %s for each value."""
@@ -114,8 +118,10 @@ def _layout(template: str, positions: Sequence[int]) -> _Layout:
 
 
 def flattened(name: str, value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield a value as fields, with those in maps by their dotted names; what is too deep stays a map."""
-    if not isinstance(value, dict) or depth >= DEEPEST:
+    """Yield a value as fields, with those in maps by their dotted names; what is too deep, or called so long that each
+    name would repeat more than `LONGEST_PREFIX` characters, stays a map.
+    """
+    if not isinstance(value, dict) or depth >= DEEPEST or len(name) > LONGEST_PREFIX:
         yield field_name(name), value
         return
     for key, item in value.items():

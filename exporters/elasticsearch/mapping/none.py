@@ -19,7 +19,7 @@ from exporters.elasticsearch.fragments import Memory
 from exporters.elasticsearch.json_values import dumps, field_name, value_json
 from exporters.elasticsearch.mapping.context import Place, PlaceKey, Task, Tools, Translate
 from exporters.elasticsearch.mapping.field_attributes import FieldAttributes, Fields
-from exporters.elasticsearch.mapping.layout import Layouts, flattened
+from exporters.elasticsearch.mapping.layout import LONGEST_PREFIX, Layouts, flattened
 from exporters.elasticsearch.mapping.times import rfc3339
 from exporters.elasticsearch.origins import read_attributes
 from exporters.elasticsearch.projections import AnyValue, LogRecord, Run, Span, Status, extras
@@ -133,6 +133,7 @@ class Flat:
         return {name: values[0] if len(values) == 1 else f"[{','.join(values)}]" for name, values in found.items()}
 
     def _event_prefix(self, name: str) -> str:
+        name = name[:LONGEST_PREFIX]
         is_bare = self._mode is Mode.RAW and name.partition(".")[0] not in _OWN
         return name if is_bare else f"Events.{name}"
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from collector.testing import make_logs, make_spans
-from tests.exporters.elasticsearch.written import attributes, source, targets, traces
+from tests.exporters.elasticsearch.written import attributes, source, targets, traces, write
 
 NONE, RAW = "{mapping: {mode: none}}", "{mapping: {mode: raw}}"
 TRACE, SPAN, PARENT = "0102030405060708090a0b0c0d0e0f10", "0102030405060708", "0001020304050607"
@@ -101,6 +101,26 @@ def test_maps_are_flat():
     document = source(make_logs({"body": {"a": {"b": 1}}, "attributes": {"c": {"d": 2}}}), NONE)
 
     assert (1, 2) == (document["Body.a.b"], document["Attributes.c.d"])
+
+
+@pytest.mark.parametrize("mode", ["none", "raw", "ecs"])
+def test_a_long_key_is_not_repeated_for_each_of_what_is_in_its_map(mode):
+    """
+    100 kB before a thousand others would be 100 MB.
+    """
+    fields = {str(n): n for n in range(1000)}
+    batch = make_logs({"attributes": {"k" * 10_000: fields}, "body": {"b" * 10_000: fields}})
+    (document,) = write(batch, f"{{mapping: {{mode: {mode}}}}}").documents
+
+    assert len(document.source) < 3 * len(batch.wire)
+
+
+@pytest.mark.parametrize("config", [NONE, RAW])
+def test_a_long_name_of_an_event_is_not_repeated_for_each_of_its_attributes(config):
+    batch = make_spans({"events": [{"name": "e" * 100_000, "attributes": {str(n): n for n in range(1000)}}]})
+    (document,) = write(batch, config).documents
+
+    assert len(document.source) < 4 * len(batch.wire)
 
 
 def test_a_value_that_would_be_an_object_too_moves_to_value():
