@@ -33,18 +33,28 @@ class Copies:
     def bounded(self, run: Run) -> tuple[Run, int]:
         """Return a run with as many of its records as there is room for, and how many items that leaves out.
 
-        Costs nothing for each record unless its resource is large, or there is no room; of metrics, all or none are
-        left out.
+        Of spans and log records it costs nothing for each unless their resource is large, or there is no room.  Each
+        data point may be a document of its own, with the name of its metric; of a run of metrics, all or none are left
+        out.
         """
         each = sum(map(len, run.source))
+        if self._signal is Signal.METRICS:
+            return self._bounded_metrics(run, each)
         copies: Sequence[int] = range(1, len(run.records) + 1)
         if each >= self._large and self._signal is Signal.TRACES:
             copies = list(accumulate(1 + len(Span.FromString(record).events) for record in run.records))
         if not copies or copies[-1] * each <= self._left:
             self._left -= each * copies[-1] if copies else 0
             return run, 0
-        if self._signal is Signal.METRICS:
-            return run._replace(records=()), sum(len(found.points) for found in map(series, run.records) if found)
         room = bisect_right(copies, self._left // each)
         self._left -= each * copies[room - 1] if room else 0
         return run._replace(records=run.records[:room]), len(run.records) - room
+
+    def _bounded_metrics(self, run: Run, each: int) -> tuple[Run, int]:
+        """Costs 1 us for each metric."""
+        found = [(metric, len(its.points)) for metric in run.records if (its := series(metric))]
+        needed = sum([(each + len(metric.name)) * points for metric, points in found])
+        if needed <= self._left:
+            self._left -= needed
+            return run, 0
+        return run._replace(records=()), sum([points for _, points in found])

@@ -39,9 +39,17 @@ def test_the_bound_is_that_of_the_whole_batch():
 def test_metrics_are_counted_by_their_points():
     points = [{"value": n} for n in range(3)]
     (run,) = runs(make_metrics({"points": points}, {"points": points, "name": "b"}, resource={"k": "x" * 1000}))
-    bounded, left_out = Copies(Signal.METRICS, 1500).bounded(run)
 
-    assert (0, 6) == (len(bounded.records), left_out)
+    left_out = {most: Copies(Signal.METRICS, most).bounded(run)[1] for most in (1500, 6000, 7000)}
+    assert {1500: 6, 6000: 6, 7000: 0} == left_out
+
+
+def test_each_point_has_the_name_of_its_metric():
+    points = [{"value": n, "attributes": {"n": n}} for n in range(COUNT)]
+    written = writer().write(make_metrics({"points": points, "name": "n" * (1 << 20)}))
+
+    assert [] == written.documents
+    assert {DropReason.LIMIT_ITEM: COUNT} == written.dropped
 
 
 def test_events_are_documents_too():
