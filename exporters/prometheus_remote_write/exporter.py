@@ -86,6 +86,8 @@ class RemoteWriteExporter:
             await self._tell(parcel.content)
             return None
         load: Load = parcel.content
+        if load.next and load.items < parcel.items:  # an attempt was cut off before it could say so
+            return _later(parcel, load, RetryableError("the last attempt took too long for all of it"))
         load.attempts += 1
         deadline = self._settings.clock.monotonic() + LONGEST_SEARCH
         while piece := load.next:

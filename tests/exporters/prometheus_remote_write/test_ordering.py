@@ -117,6 +117,20 @@ async def test_what_was_written_before_the_receiver_went_away_for_good_is_sent_a
     assert ({DropReason.RETRY_EXHAUSTED: 8}, 8, True) == (collector.dropped, collector.failed, collector.is_balanced)
 
 
+async def test_what_was_written_before_the_receiver_fell_silent_for_good_is_sent_and_the_rest_is_not():
+    async def silent(reader, writer):
+        await reader.read()
+
+    receiver = Receiver([OUT_OF_ORDER, None, *[silent] * 50])
+    async with receiver.running():
+        collector = to(receiver, retry_on_failure={"max_elapsed_time": "1m"}, timeout="50ms", **ONE_LANE)
+        async with collector.running():
+            await collector.consume(gauges(*names(16)))
+
+    assert 8 == len(receiver.samples) == collector.sent
+    assert ({DropReason.RETRY_EXHAUSTED: 8}, 8, True) == (collector.dropped, collector.failed, collector.is_balanced)
+
+
 async def test_what_is_out_of_order_costs_nothing_but_itself():
     series = (("__name__", "metric_3"),)
     receiver = Receiver(newest={series: 1_700_000_002_000})
