@@ -65,7 +65,10 @@ def hints(instructions: Mapping[str, str]) -> Collection[str]:
     asked = instructions.get(MAPPING_HINTS, "")
     if not asked.startswith("["):
         return {asked}
-    return {hint for hint in orjson.loads(asked) if isinstance(hint, str)}
+    try:
+        return {hint for hint in orjson.loads(asked) if isinstance(hint, str)}
+    except orjson.JSONDecodeError:  # a text, not a list
+        return {asked}
 
 
 def _gauge(data: Any, point: Any, asked: Collection[str]) -> Value:

@@ -273,3 +273,10 @@ def test_points_are_routed_one_by_one():
     assert ["a", "c"] == [document.target for document in written.documents]
     assert ["B"] == [document.target for document, _ in written.undeliverable]
     assert ["metrics"] == targets(make_metrics({}), "{metrics_index: metrics}")
+
+
+@pytest.mark.parametrize("given", ["[", "[oops", "[1, 2]", ["a", 5], "", {"a": 1}, None])
+def test_hints_that_are_none_ask_for_nothing(given):
+    batch = make_metrics({"points": [{"value": 1, "attributes": {"elasticsearch.mapping.hints": given}}]})
+
+    assert [1] == [document.items for document in write(batch).documents]
