@@ -53,6 +53,8 @@ def _sendable(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
 
 
 def _url(text: str) -> str:
+    if any(map(str.isspace, text)):
+        raise ValueError("must be a URL without blanks")
     parts = urlsplit(text)  # raises ValueError for a host that cannot be
     if text and (parts.scheme not in {"http", "https"} or not parts.hostname or not _has_place(parts)):
         raise ValueError("must be a URL that starts with http:// or https://")

@@ -18,6 +18,8 @@ from tests.exporters.servers import exporter
         ("endpoint: http://a:99999", "Port out of range"),
         ("endpoint: http://[::1", "Invalid IPv6 URL"),
         ("endpoint: http://a/?token=b", "without ? and #"),
+        ("endpoint: 'http://a/x '", "without blanks"),
+        ("endpoint: ' '", "without blanks"),
         ("traces_endpoint: a/v1/traces", "must be a URL"),
         ("{endpoint: 'http://a', compression: br}", "'gzip', 'zstd', 'deflate' or 'none'"),
         ("{endpoint: 'http://a', compression_params: {level: 10}}", "level 10 is none of gzip"),
