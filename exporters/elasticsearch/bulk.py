@@ -73,7 +73,9 @@ class Bulk:
     def items(self) -> int:
         """How many items of the batch are lost if what is left is."""
         if self.weights is None:
-            return sum([document.items for document in self.documents])
+            return sum([document.items for piece in self.pieces for document in piece]) + sum(
+                [letter.document.items for letter in self.letters]
+            )
         return sum([self.weights.get(item, 0) for item in {document.item for document in self.documents}])
 
     def lose(self, document: Document, reason: DropReason) -> None:
@@ -152,7 +154,8 @@ def _cut(documents: list[Document], most: int) -> Iterator[list[Piece]]:
     """Yield the pieces of each parcel."""
     if not documents:
         return
-    if sum([size_of(document) for document in documents]) <= most:
+    # as `size_of`, without a call for each
+    if sum([len(document.action) + len(document.source) for document in documents]) + 2 * len(documents) <= most:
         yield [documents]
         return
     piece: Piece = []

@@ -84,10 +84,9 @@ class Otel:
         route, member, tail = place.spans, place.spans_member, place.tail
         target, action = route.target, f'{route.head},"_id":"'
         is_usual_here = task.ids and not self._is_opensearch and not route.mistake
-        read, field, texts, statuses = Span.FromString, self._field, self._texts, self._statuses
+        field, texts, statuses = self._field, self._texts, self._statuses
         add, item = task.out.documents.append, task.item
-        for record in run.records:
-            span = read(record)
+        for record, span in zip(run.records, run.spans(), strict=False):
             trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
             fields = dict(map(field, span.attributes[:]))
             start, end, kind = span.start_time_unix_nano, span.end_time_unix_nano, span.kind

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import threading
+import time
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ from collector.batch import Signal
 from collector.errors import StartError
 from collector.testing import make_batch
 from exporters.elasticsearch.documents import Documents
-from exporters.elasticsearch.exporter import MANY
+from exporters.elasticsearch.exporter import FIRST_PACE, SHORT
 from tests.exporters.elasticsearch.bulk_server import BulkServer, item
 from tests.exporters.elasticsearch.hand_made import document
 from tests.exporters.servers import exporter, longest_turn
@@ -28,7 +29,11 @@ async def bring(exporting, batch):
             assert await exporting.send(parcel) is None
 
 
-@pytest.mark.parametrize("items", [1, MANY, 2 * MANY])
+MANY = int(SHORT / FIRST_PACE)
+"""Items that are translated in a thread as long as nobody knows how long that takes."""
+
+
+@pytest.mark.parametrize("items", [1, MANY - 1, MANY, 10 * MANY])
 async def test_a_batch_arrives_whichever_way_it_is_translated(items):
     server = BulkServer()
     async with server.running():
@@ -60,6 +65,25 @@ async def test_receivers_go_on_while_a_large_batch_is_translated():
     turns = [await longest_turn(exporting.prepare(batch.copy())) for _ in range(5)]
 
     assert 1 / 4 > min(stalled / took for stalled, took in turns)
+
+
+async def test_what_took_long_is_done_in_a_thread_the_next_time_and_what_did_not_is_not():
+    exporting, is_in_loop, batch = to(), [], make_batch(items=MANY - 1)
+
+    class Writer:
+        def write(self, batch):
+            is_in_loop.append(threading.current_thread() is threading.main_thread())
+            end = time.thread_time() + (4 * SHORT if len(is_in_loop) == 1 else 0)
+            while time.thread_time() < end:
+                pass
+            return Documents([document(n) for n in range(len(batch))])
+
+    exporting._writer = Writer()
+    for _ in range(5):
+        await exporting.prepare(batch)
+
+    assert [True, False] == is_in_loop[:2]
+    assert is_in_loop[-1]
 
 
 class Overlapping:
