@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +21,21 @@ def resident_bytes() -> int:
 
         return int(psutil.Process().memory_info().rss)
     return int(os.pread(_statm(os.getpid()), 256, 0).split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Let nobody look for garbage while something large is made, of which nothing is: that takes longer than making it.
+
+    May be used in several threads at once: whoever found it on turns it on again.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @cache

@@ -6,15 +6,14 @@ places, and what its attributes became is remembered by their bytes.
 
 from __future__ import annotations
 
-import gc
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from collector.api import Clock
 from collector.batch import Batch
 from collector.errors import DropReason
+from collector.memory import without_garbage_collection
 from exporters.prometheus_remote_write.conversion import Conversion, Metric, label_set
 from exporters.prometheus_remote_write.families import Family, FamilyMemory, Form, Key
 from exporters.prometheus_remote_write.labels import Labels
@@ -82,7 +81,7 @@ class Translator:
 
     def translate(self, batch: Batch) -> Translation:
         """Return the batch as streams; the batch is not changed."""
-        with _without_garbage_collection():
+        with without_garbage_collection():  # a sixth of the time
             return self._translate(batch)
 
     def _translate(self, batch: Batch) -> Translation:
@@ -139,18 +138,6 @@ class Translator:
                 self._labels.warn("%s: a delta is about a time that is in the total already", metric.family.name)
                 metric.streams.dropped[DropReason.OUT_OF_ORDER] += 1
         return latest
-
-
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Nothing that is made of a batch is garbage before it was sent: looking for some takes a sixth of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Quick:
