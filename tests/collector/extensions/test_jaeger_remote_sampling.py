@@ -157,8 +157,9 @@ async def test_stopping_does_not_wait_for_those_who_only_connect():
     async with asyncio.timeout(5):
         async with sampling.lifespan():
             host, port = sampling.endpoints()[HTTP].removeprefix("http://").removesuffix("/sampling").split(":")
-            _, writer = await asyncio.open_connection(host, int(port))
+            reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(b"GET /sampling?service=foo HTTP/1.1\r\n")
+        assert b"200 OK" not in await reader.read()
     writer.close()
 
 

@@ -138,12 +138,14 @@ async def test_records_that_no_document_can_hold_are_counted_and_told_of(caplog)
 async def test_a_server_that_is_down_keeps_nothing_from_starting_and_stopping():
     async with BulkServer().running() as gone:
         pass
-    exporting = to(gone.port, discover={"on_start": True})
+    exporting, starts = to(gone.port, discover={"on_start": True}), 0
 
     async with asyncio.timeout(5):
         for _ in range(2):
             async with exporting.lifespan():
-                pass
+                starts += 1
+
+    assert 2 == starts
 
 
 async def test_a_dead_letter_that_cannot_be_written_is_found_at_the_start(tmp_path):

@@ -33,64 +33,66 @@ def config_of(**jaeger):
     return str({"mapping": {"mode": "jaeger"}, "jaeger": jaeger})
 
 
+EVENTS = [
+    {
+        "timeUnixNano": "1485467191639875000",
+        "name": "testing-event",
+        "attributes": [{"key": "event-x", "value": {"stringValue": "event-y"}}],
+    },
+    {"timeUnixNano": "1485467191639875000", "attributes": attributes(x={"stringValue": "y"})},
+]
+LINKS = [
+    {"traceId": trace_id, "spanId": span_id, "attributes": [{"key": "opentracing.ref_type", "value": type}]}
+    for trace_id, span_id, type in (
+        (T1, "0000000000000004", {"stringValue": "follows_from"}),
+        (T255, "00000000000000ff", {"stringValue": "child_of"}),
+    )
+]
+SPAN = {
+    "traceId": T1,
+    "spanId": "0000000000000002",
+    "parentSpanId": "0000000000000003",
+    "flags": 1,
+    "name": "test-general-conversion",
+    "startTimeUnixNano": "1485467191639875000",
+    "endTimeUnixNano": "1485467191639880000",
+    "attributes": attributes(
+        peer_service={"stringValue": "service-y"},
+        peer_ipv4={"intValue": "23456"},
+        blob={"bytesValue": "AAAwOQ=="},
+        temperature={"doubleValue": 72.5},
+    ),
+    "events": EVENTS,
+    "links": LINKS,
+    "status": {"code": 2},
+}
+RESOURCE = {"attributes": attributes(service_name={"stringValue": "service-x"}, sdk_version={"stringValue": "1.2.1"})}
+WRITTEN = (
+    b'{"traceID":"00000000000000010000000000000000","spanID":"0000000000000002","parentSpanID":"0000000000000003",'
+    b'"flags":1,"operationName":"test-general-conversion",'
+    b'"references":[{"refType":"CHILD_OF","traceID":"00000000000000010000000000000000","spanID":"0000000000000003"},'
+    b'{"refType":"FOLLOWS_FROM","traceID":"00000000000000010000000000000000","spanID":"0000000000000004"},'
+    b'{"refType":"CHILD_OF","traceID":"00000000000000ff0000000000000000","spanID":"00000000000000ff"}],'
+    b'"startTime":1485467191639875,"startTimeMillis":1485467191639,"duration":5,'
+    b'"tags":[{"key":"otel.scope.name","type":"string","value":"testing-library"},'
+    b'{"key":"otel.scope.version","type":"string","value":"1.1.1"},'
+    b'{"key":"peer.service","type":"string","value":"service-y"},'
+    b'{"key":"peer.ipv4","type":"int64","value":23456},'
+    b'{"key":"blob","type":"binary","value":"00003039"},'
+    b'{"key":"temperature","type":"float64","value":72.5},'
+    b'{"key":"error","type":"bool","value":true}],'
+    b'"logs":[{"timestamp":1485467191639875,"fields":[{"key":"event","type":"string","value":"testing-event"},'
+    b'{"key":"event-x","type":"string","value":"event-y"}]},'
+    b'{"timestamp":1485467191639875,"fields":[{"key":"x","type":"string","value":"y"}]}],'
+    b'"process":{"serviceName":"service-x","tags":[{"key":"sdk.version","type":"string","value":"1.2.1"}]}}'
+)
+
+
 def test_a_span_is_written_as_jaegers_own_writer_does():
-    events = [
-        {
-            "timeUnixNano": "1485467191639875000",
-            "name": "testing-event",
-            "attributes": [{"key": "event-x", "value": {"stringValue": "event-y"}}],
-        },
-        {"timeUnixNano": "1485467191639875000", "attributes": attributes(x={"stringValue": "y"})},
-    ]
-    links = [
-        {"traceId": trace_id, "spanId": span_id, "attributes": [{"key": "opentracing.ref_type", "value": type}]}
-        for trace_id, span_id, type in (
-            (T1, "0000000000000004", {"stringValue": "follows_from"}),
-            (T255, "00000000000000ff", {"stringValue": "child_of"}),
-        )
-    ]
-    span = {
-        "traceId": T1,
-        "spanId": "0000000000000002",
-        "parentSpanId": "0000000000000003",
-        "flags": 1,
-        "name": "test-general-conversion",
-        "startTimeUnixNano": "1485467191639875000",
-        "endTimeUnixNano": "1485467191639880000",
-        "attributes": attributes(
-            peer_service={"stringValue": "service-y"},
-            peer_ipv4={"intValue": "23456"},
-            blob={"bytesValue": "AAAwOQ=="},
-            temperature={"doubleValue": 72.5},
-        ),
-        "events": events,
-        "links": links,
-        "status": {"code": 2},
-    }
-    version = {"stringValue": "1.2.1"}
-    resource = {"attributes": attributes(service_name={"stringValue": "service-x"}, sdk_version=version)}
-    batch = traces(span, resource, {"name": "testing-library", "version": "1.1.1"})
+    batch = traces(SPAN, RESOURCE, {"name": "testing-library", "version": "1.1.1"})
     service, document = write(batch, JAEGER).documents
 
-    assert (
-        b'{"traceID":"00000000000000010000000000000000","spanID":"0000000000000002","parentSpanID":"0000000000000003",'
-        b'"flags":1,"operationName":"test-general-conversion",'
-        b'"references":[{"refType":"CHILD_OF","traceID":"00000000000000010000000000000000","spanID":"0000000000000003"},'
-        b'{"refType":"FOLLOWS_FROM","traceID":"00000000000000010000000000000000","spanID":"0000000000000004"},'
-        b'{"refType":"CHILD_OF","traceID":"00000000000000ff0000000000000000","spanID":"00000000000000ff"}],'
-        b'"startTime":1485467191639875,"startTimeMillis":1485467191639,"duration":5,'
-        b'"tags":[{"key":"otel.scope.name","type":"string","value":"testing-library"},'
-        b'{"key":"otel.scope.version","type":"string","value":"1.1.1"},'
-        b'{"key":"peer.service","type":"string","value":"service-y"},'
-        b'{"key":"peer.ipv4","type":"int64","value":23456},'
-        b'{"key":"blob","type":"binary","value":"00003039"},'
-        b'{"key":"temperature","type":"float64","value":72.5},'
-        b'{"key":"error","type":"bool","value":true}],'
-        b'"logs":[{"timestamp":1485467191639875,"fields":[{"key":"event","type":"string","value":"testing-event"},'
-        b'{"key":"event-x","type":"string","value":"event-y"}]},'
-        b'{"timestamp":1485467191639875,"fields":[{"key":"x","type":"string","value":"y"}]}],'
-        b'"process":{"serviceName":"service-x","tags":[{"key":"sdk.version","type":"string","value":"1.2.1"}]}}'
-    ) == document.source
+    assert WRITTEN == document.source
     assert "jaeger-span-2017-01-26" == document.target
     assert document.id.startswith(f"{T1}_0000000000000002_")
     assert b'{"serviceName":"service-x","operationName":"test-general-conversion"}' == service.source
