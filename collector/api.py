@@ -13,16 +13,13 @@ Metrics, queueing, retries and timeouts belong to the engine; no component imple
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
-
-from pydantic import BaseModel, ConfigDict, field_serializer
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from collector.batch import ALL_SIGNALS, RECORD_SIGNALS, Batch, Signal
+from collector.component import Clock, ComponentConfig, ComponentID, ComponentTelemetry, Counter, Settings
 from collector.config_types import Duration
 from collector.errors import DropReason, PermanentError, RefusalReason, RetryableError, UnauthenticatedError
 from collector.parcels import Outcome, Parcel, Prepared
@@ -44,6 +41,7 @@ __all__ = [
     "ComponentTelemetry",
     "ConnectorFactory",
     "Consumer",
+    "Counter",
     "DropReason",
     "Duration",
     "Event",
@@ -52,6 +50,7 @@ __all__ = [
     "ExporterFactory",
     "ExtensionFactory",
     "HasAdmission",
+    "HasDecisions",
     "HasEndpoints",
     "HasLifespan",
     "HasReadiness",
@@ -197,17 +196,15 @@ class HasReadiness(Protocol):
         """False sends traffic elsewhere: readiness probes fail."""
 
 
-class Clock(Protocol):
-    """Time as a parameter, so that tests never wait for it."""
+@runtime_checkable
+class HasDecisions(Protocol):
+    """Opt-in: a component that keeps or drops whole traces and remembers why."""
 
-    def monotonic(self) -> float:
-        """Seconds that never jump: for intervals and deadlines."""
+    def decisions_on(self, trace_id: bytes) -> Sequence[Mapping[str, Any]]:
+        """Return what was decided on the trace of this id (16 bytes), the newest last, as JSON can hold it.
 
-    def time(self) -> float:
-        """Seconds since the Unix epoch: for timestamps only."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait for `seconds`."""
+        What has not been decided yet is an answer too.  Empty means that nothing is known of it here.
+        """
 
 
 @runtime_checkable
@@ -239,76 +236,6 @@ class ClientAuthenticator(Protocol):
 
     def credentials(self) -> Mapping[str, str]:
         """Return the headers (lower-case names) that a request has to carry.  Asked before every request."""
-
-
-class ComponentTelemetry(Protocol):
-    """How a component that holds data, or drops some on purpose, keeps the books straight.
-
-    The engine counts what goes in and out of every component.  Only a component that holds data back, or that drops
-    items for more than one reason, has to call this.
-    """
-
-    def dropped(self, signal: Signal, reason: DropReason, items: int) -> None:
-        """Count accepted items that will never be sent."""
-
-    def held(self, signal: Signal, items: int) -> None:
-        """Add `items` (negative: take away) to what this component holds now."""
-
-    def created(self, signal: Signal, items: int) -> None:
-        """Count items that came into being here."""
-
-    def held_by_all(self) -> int:
-        """Return how many items all components hold now, of all signals."""
-
-
-class ComponentConfig(BaseModel):
-    """What a user may write under a component's key.  Unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @field_serializer("*", mode="wrap", when_used="json")
-    def _in_order(self, value: Any, write: Callable[[Any], Any]) -> Any:
-        return sorted(write(value)) if isinstance(value, set | frozenset) else write(value)
-
-
-# OpenTelemetry Collector, component.ID: the type is an identifier, the name has no white space, control or symbol
-_TYPE = re.compile(r"[a-zA-Z][0-9a-zA-Z_]{0,62}")
-_NAME = re.compile(r"[^\s\x00-\x1f\x7f/]{1,1024}")
-
-
-@dataclass(frozen=True)
-class ComponentID:
-    """`batch` or `batch/slow`: a type, and a name to tell instances apart."""
-
-    type: str
-    name: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `type` or `type/name`.
-
-        Raises:
-            ValueError: it is neither.
-        """
-        type_, slash, name = (part.strip() for part in text.partition("/"))
-        if not _TYPE.fullmatch(type_) or (slash and not _NAME.fullmatch(name)):
-            raise ValueError(f"{text!r} is not a component id: write type or type/name")
-        return cls(type_, name)
-
-    def __str__(self) -> str:
-        return f"{self.type}/{self.name}" if self.name else self.type
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the engine hands a component, as opposed to what the user wrote."""
-
-    id: ComponentID
-    logger: logging.Logger
-    telemetry: ComponentTelemetry
-    clock: Clock
-    extensions: Mapping[ComponentID, object] = field(default_factory=dict)
-    """The running extensions, for components that are told to use one of them."""
 
 
 C = TypeVar("C", bound=ComponentConfig)

@@ -87,6 +87,7 @@ class _Builder:
         self._at_once: set[Consumer] = set()
         """What takes a batch without waiting for anybody."""
         self._way: list[str] = []
+        self._common: dict[ComponentID, dict[str, Any]] = defaultdict(dict)
 
     def build(self) -> Graph:
         for id_ in self._config.service.extensions:
@@ -212,4 +213,5 @@ class _Builder:
             telemetry=self._telemetry.component(str(id_)),
             clock=self._clock,
             extensions=self._extensions,
+            common=self._common[id_],
         )

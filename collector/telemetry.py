@@ -134,6 +134,12 @@ class Accounts:
     def held_by_all(self) -> int:
         return int(self.telemetry.total(HELD))
 
+    def counter(self, name: str, help: str, **labels: str) -> Point:
+        return self.telemetry.point(Metric(name, help), component=self.component, **labels)
+
+    def gauge(self, name: str, help: str, read: Callable[[], float], **labels: str) -> None:
+        self.telemetry.read(Metric(name, help, "gauge"), read, component=self.component, **labels)
+
     def refused(self, signal: Signal, reason: RefusalReason, items: int, transport: str) -> None:
         labels = {"receiver": self.component, "transport": transport}
         self.telemetry.point(REFUSED[signal], **labels).add(items)

@@ -26,3 +26,13 @@ def test_a_total_reads_nothing_but_what_it_is_of():
     telemetry.point(ACCEPTED[Signal.TRACES], receiver="otlp", transport="http").add(3)
 
     assert 3 == telemetry.total(ACCEPTED[Signal.TRACES])
+
+
+def test_a_component_has_counters_and_gauges_of_its_own() -> None:
+    telemetry = Telemetry()
+    accounts = telemetry.component("tail_sampling")
+    accounts.counter("decisions_total", "Number of decisions.", policy="errors").add(2)
+    accounts.gauge("traces", "Traces here.", lambda: 3)
+    text = exposition(telemetry)
+    assert 'decisions_total{component="tail_sampling",policy="errors"} 2' in text
+    assert '# TYPE traces gauge\ntraces{component="tail_sampling"} 3' in text

@@ -1,0 +1,1 @@
+"""The boolean part of the OpenTelemetry Transformation Language: conditions on one record."""

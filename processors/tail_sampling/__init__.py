@@ -1,0 +1,1 @@
+"""Decide on whole traces: keep those that matter, and a fair part of the others."""

@@ -1,0 +1,51 @@
+"""What every sampling policy is, and what it answers."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from collector.sampling import ALWAYS
+from processors.tail_sampling.trace import Trace
+
+
+class Vote(enum.Enum):
+    """One policy's word on one trace.  How votes make a decision: OpenTelemetry Collector, tail_sampling README."""
+
+    SAMPLED = "sampled"
+    NOT_SAMPLED = "not_sampled"
+    DROPPED = "dropped"
+    """A veto, whatever others say."""
+    INVERT_SAMPLED = "invert_sampled"
+    """Sampled, unless another policy says not_sampled: what `invert_match` was looking for is nowhere."""
+    INVERT_NOT_SAMPLED = "invert_not_sampled"
+    """A veto: what `invert_match` must not find is there."""
+
+
+class Verdict(NamedTuple):
+    """A vote and what led to it; one is made for each policy and trace, so it holds as little as possible."""
+
+    vote: Vote
+    value: object = None
+    """What the policy looked at and found; None for nothing.  `Policy.explain` knows what it is."""
+    threshold: int = ALWAYS
+    """The rejection threshold (`collector.sampling`) that a sampled trace passed; ALWAYS without chance."""
+
+
+class Policy(Protocol):
+    """Votes on whole traces.  Knows neither time nor chance but what it is given, so it can be asked again."""
+
+    def evaluate(self, trace: Trace, now: float) -> Verdict:
+        """Vote.
+
+        Args:
+            trace: all that has come of it; late spans are not voted on.
+            now: seconds of a clock that never jumps, for policies that limit rates.
+
+        Raises:
+            Exception: counted as an error of this policy, which then has no vote.
+        """
+
+    def explain(self, verdict: Verdict) -> Mapping[str, Any]:
+        """Say in words of the configuration what led to a verdict of its own, such as `{"duration_ms": 12.5}`."""

@@ -1,0 +1,108 @@
+"""A trace as policies see it: the bytes of its spans, of which each policy decodes what it looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+from collector.api import Resource, Scope, Span
+from collector.records.views import RESOURCE, SCOPE
+from collector.wire.projection import OPAQUE, VALUE, project
+
+_HEAD: Any = project(
+    trace_pb2.ScopeSpans,
+    {
+        "spans": {
+            "parent_span_id": VALUE,
+            "trace_state": VALUE,
+            "flags": VALUE,
+            "start_time_unix_nano": VALUE,
+            "end_time_unix_nano": VALUE,
+            "status": {"code": VALUE},
+        }
+    },
+)
+_SPANS: Any = project(trace_pb2.ScopeSpans, {"spans": OPAQUE})
+_RESOURCE: Any = project(trace_pb2.ResourceSpans, {"resource": RESOURCE})
+_SCOPE: Any = project(trace_pb2.ScopeSpans, {"scope": SCOPE})
+
+
+class Origin:
+    """Where spans stood in their request.  Equal ones are one object, which goes when the last trace lets go of it."""
+
+    __slots__ = ("__weakref__", "metadata", "resource", "scope")
+
+    def __init__(self, metadata: Mapping[str, str], resource: bytes, scope: bytes) -> None:
+        self.metadata = metadata
+        """That of the request."""
+        self.resource = resource
+        """A serialised `ResourceSpans` without its `scope_spans`: resource and schema URL."""
+        self.scope = scope
+        """A serialised `ScopeSpans` without its `spans`."""
+
+
+class Part(NamedTuple):
+    """Spans of one trace that came together."""
+
+    origin: Origin
+    spans: Sequence[bytes]
+    """Each a serialised `Span`."""
+
+
+class Trace:
+    """What is known of one trace at the moment of a decision.  Everything is looked up once, and only if asked for."""
+
+    def __init__(self, trace_id: bytes, parts: Sequence[Part], size: int) -> None:
+        self.trace_id = trace_id
+        """16 bytes."""
+        self.parts = parts
+        self.size = size
+        """Bytes of all spans."""
+
+    @cached_property
+    def span_count(self) -> int:
+        return sum([len(part.spans) for part in self.parts])
+
+    @cached_property
+    def heads(self) -> Sequence[Any]:
+        """Every span as a message of what has no list in it: times, status code, flags, trace state, parent."""
+        spans = [span for part in self.parts for span in part.spans]
+        return list(_HEAD.FromString(_SPANS(spans=spans).SerializeToString()).spans)
+
+    @cached_property
+    def duration(self) -> int:
+        """Nanoseconds from the first start to the last end; negative if clocks disagree."""
+        heads = self.heads
+        last, first = max([h.end_time_unix_nano for h in heads]), min([h.start_time_unix_nano for h in heads])
+        return int(last - first)
+
+    def values(self, key: str) -> Iterator[Any]:
+        """Yield the value that each span has under `key`, then that of each resource; nothing for those without."""
+        needle = key.encode()
+        for part in self.parts:
+            for raw in part.spans:
+                if needle in raw and key in (span := Span(raw)):
+                    yield span[key]
+        for resource in {part.origin.resource for part in self.parts}:
+            if needle in resource and key in (attributes := _resource(resource)):
+                yield attributes[key]
+
+    def spans(self) -> Iterator[Span]:
+        """Yield every span to be read, with its resource and scope."""
+        for part in self.parts:
+            resource, scope = _resource(part.origin.resource), _scope(part.origin.scope)
+            for raw in part.spans:
+                span = Span(raw)
+                span.resource, span.scope = resource, scope
+                yield span
+
+
+def _resource(shell: bytes) -> Resource:
+    return Resource(message=_RESOURCE.FromString(shell).resource)
+
+
+def _scope(shell: bytes) -> Scope:
+    return Scope(message=_SCOPE.FromString(shell).scope)
