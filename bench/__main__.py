@@ -6,10 +6,17 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
-from bench import encoding, idle, latency, report, throughput
+from bench import encoding, idle, latency, processing, report, throughput
 from bench.figures import Figure
 from bench.processes import BrokenError, Cores
-from bench.scenario import EncodingScenario, LatencyScenario, Scenario, ThroughputScenario, load_scenarios
+from bench.scenario import (
+    EncodingScenario,
+    LatencyScenario,
+    ProcessingScenario,
+    Scenario,
+    ThroughputScenario,
+    load_scenarios,
+)
 
 EXIT_OK, EXIT_BROKEN = 0, 1
 
@@ -66,6 +73,8 @@ def _figures(scenario: Scenario, cores: Cores, options: argparse.Namespace) -> I
         yield from latency.measure(scenario, cores, seconds=12 * seconds, with_peer=options.peer)
     elif isinstance(scenario, EncodingScenario):
         yield from encoding.measure(scenario, cores, rounds=rounds, seconds=seconds)
+    elif isinstance(scenario, ProcessingScenario):
+        yield from processing.measure(scenario, cores, rounds=rounds, seconds=seconds)
     else:
         yield from idle.measure(scenario, cores, rounds=rounds, seconds=2 * seconds, with_peer=options.peer)
 

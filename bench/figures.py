@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 
@@ -47,3 +49,16 @@ class Figure:
         if value is None:
             return "not measured"
         return "PASS" if self.target.is_met(value) else "MISS"
+
+
+def in_microseconds(rates: Sequence[float], theirs: Sequence[float], at_most: float | None, **rest: Any) -> Figure:
+    """Return the figure of items per CPU-second as CPU time for one item; the ratio stays that of the rates."""
+    times = [1e6 / rate for rate in rates]
+    return Figure(
+        unit="us/item",
+        ours=median(times),
+        spread=(min(times), max(times)),
+        peer=1e6 / median(theirs) if theirs else None,
+        target=Target(below=at_most) if at_most else None,
+        **rest,
+    )

@@ -53,7 +53,7 @@ def _run(its: Rig, relay: Relay, scenario: LatencyScenario, seconds: float) -> t
     order = Order(
         protocol=scenario.protocol,
         port=relay.port(scenario.protocol),
-        signal=scenario.load.signal,
+        payload=scenario.load.payload,
         items=scenario.load.items,
         seconds=seconds,
         connections=CONNECTIONS,

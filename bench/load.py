@@ -10,6 +10,7 @@ import itertools
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ import uvloop
 
 from bench.http1 import HttpConnection
 from bench.http2 import GrpcConnection
-from bench.payloads import STAMP, bodies, stamp_offset
+from bench.payloads import KINDS, STAMP, bodies, renewed, stamp_offset
 from collector.batch import SHAPES, Signal
 
 Connection = GrpcConnection | HttpConnection
@@ -29,11 +30,14 @@ _DEADLINE = 20.0
 class Order:
     protocol: str
     port: int
-    signal: str
+    payload: str
+    """What the items are like: a key of `bench.payloads.KINDS`."""
     items: int
     """In each request."""
     seconds: float
     connections: int
+    first: int = 0
+    """The number of the first request, where each body has one; no two orders share one."""
     rate: float | None = None
     """Requests per second; None for as many as are answered."""
 
@@ -58,7 +62,8 @@ class Run:
 
     def __init__(self, order: Order) -> None:
         self._order = order
-        self._bodies = itertools.cycle(bodies(order.signal, order.items))
+        self._kind = KINDS[order.payload]
+        self._bodies = self._in_turn()
         self._outcome = Outcome()
         self._idle: list[Connection] = []
         self._under_way = 0
@@ -83,8 +88,14 @@ class Run:
             connection.close()
         return self._outcome
 
+    def _in_turn(self) -> Iterator[bytes]:
+        for serial, body in enumerate(
+            itertools.cycle(bodies(self._order.payload, self._order.items)), self._order.first
+        ):
+            yield renewed(body, serial) if self._kind.renews else body
+
     async def _connect(self) -> Connection:
-        order, shape = self._order, SHAPES[Signal(self._order.signal)]
+        order, shape = self._order, SHAPES[Signal(self._kind.signal)]
         authority = f"127.0.0.1:{order.port}"
         connection: Connection
 
@@ -121,7 +132,7 @@ class Run:
 
     async def _send_paced(self, rate: float) -> None:
         """Send at even intervals, each request with the time at which it is sent as its first span's start."""
-        offset = {body: stamp_offset(body) for body in bodies(self._order.signal, self._order.items)}
+        offset = {body: stamp_offset(body) for body in bodies(self._order.payload, self._order.items)}
         loop = asyncio.get_running_loop()
         started = loop.time()
         for number in range(int(self._order.seconds * rate)):

@@ -2,6 +2,9 @@
 
 A span is what an HTTP server's instrumentation writes: 549 bytes on average, 11 attributes, five spans to a trace, and
 in one span of ten an e-mail address.  The same seed makes the same ids and values, so every run sends the same load.
+
+Who remembers traces must not see one twice: bodies of `new_traces` get other ids each time they are sent (`renewed`).
+Who remembers values is measured with those of `traces`, which come again, and those of `new_values`, which never do.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 VARIANTS = 8
 """Different bodies of one kind, sent in turn."""
+_SHARED = b"\xf1trace\xf2\xf3"
+"""The first half of every trace id of `new_traces`, which is in no body elsewhere."""
 SPANS_PER_TRACE = 5
 RESOURCE = {
     "service.name": "checkout",
@@ -45,7 +50,12 @@ def bodies(kind: str, items: int) -> list[bytes]:
     """Return `VARIANTS` serialised requests of `items` spans, data points or log records each."""
     dice = random.Random(f"{kind} {items}")
     make: Any = KINDS[kind].make
-    return [make(dice, items).SerializeToString() for _ in range(VARIANTS)]
+    return [make(dice, items).SerializeToString() for _ in range(KINDS[kind].variants)]
+
+
+def renewed(body: bytes, serial: int) -> bytes:
+    """Return a body whose traces are others than those of any other serial; the second half of their ids stays."""
+    return body.replace(_SHARED, serial.to_bytes(len(_SHARED), "big"))
 
 
 def _pairs(values: Mapping[str, Value]) -> list[KeyValue]:
@@ -61,7 +71,7 @@ def _any(value: Value) -> AnyValue:
     return AnyValue(double_value=value)
 
 
-def _traces(dice: random.Random, items: int) -> ExportTraceServiceRequest:
+def _traces(dice: random.Random, items: int, *, shared: bytes = b"") -> ExportTraceServiceRequest:
     request = ExportTraceServiceRequest()
     resource = request.resource_spans.add()
     resource.resource.attributes.extend(_pairs(RESOURCE))
@@ -70,7 +80,7 @@ def _traces(dice: random.Random, items: int) -> ExportTraceServiceRequest:
     trace_id = parent = b""
     for index in range(items):
         if index % SPANS_PER_TRACE == 0:
-            trace_id, parent = dice.randbytes(16), b""
+            trace_id, parent = shared + dice.randbytes(16 - len(shared)), b""
         span = _span(dice, trace_id, parent)
         parent = span.span_id
         scope.spans.append(span)
@@ -104,6 +114,25 @@ def _span(dice: random.Random, trace_id: bytes, parent: bytes) -> Span:
         attributes=_pairs(attributes),
         status=Status(code=Status.STATUS_CODE_ERROR, message="boom") if status == 500 else None,
     )
+
+
+def _new_traces(dice: random.Random, items: int) -> ExportTraceServiceRequest:
+    return _traces(dice, items, shared=_SHARED)
+
+
+def _new_values(dice: random.Random, items: int) -> ExportTraceServiceRequest:
+    """Spans none of whose attributes has a value that any other has, as long as those of the others."""
+    request = _traces(dice, items)
+    for span in request.resource_spans[0].scope_spans[0].spans:
+        for pair in span.attributes:
+            new = f"{dice.randrange(16**6):06x}"
+            if pair.value.HasField("int_value"):
+                pair.value.int_value = int(new, 16)
+            elif (old := pair.value.string_value) and "@" in old:
+                pair.value.string_value = new + old[6:]
+            elif pair.key != "client.address":
+                pair.value.string_value = old[:-6] + new
+    return request
 
 
 POINTS_PER_METRIC = 10
@@ -204,10 +233,17 @@ def _logs(dice: random.Random, items: int) -> ExportLogsServiceRequest:
 class Kind(NamedTuple):
     signal: str
     make: Callable[[random.Random, int], Message]
+    variants: int = VARIANTS
+    renews: bool = False
+    """Whether each body is `renewed` before it is sent."""
+    comes_again: bool = True
+    """Whether the same values may be sent more than once."""
 
 
 KINDS: Mapping[str, Kind] = {
     "traces": Kind("traces", _traces),
+    "new_traces": Kind("traces", _new_traces, renews=True),
+    "new_values": Kind("traces", _new_values, variants=5 * VARIANTS, comes_again=False),
     "metrics": Kind("metrics", _metrics),
     "numbers": Kind("metrics", _numbers),
     "logs": Kind("logs", _logs),

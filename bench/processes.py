@@ -10,16 +10,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import psutil
 import yaml
 
 _START_DEADLINE = 20.0
 _STOP_DEADLINE = 40.0
+_DROPPED = re.compile(r'^pyotelcol_dropped_items_total\{.*signal="(\w+)",reason="(\w+)"\} (\d+)$', re.MULTILINE)
 _VARIABLE = re.compile(r"\$\{env:(\w+)\}")
 
 
@@ -131,6 +133,12 @@ class Relay:
         """Return the part of `rss_mib` that is no file's: the rest are libraries, as far as they are cached."""
         memory = [p.memory_info() for p in (self._proc, *self._proc.children(recursive=True))]
         return float(sum(each.rss - each.shared for each in memory)) / (1 << 20)
+
+    def dropped(self, signal: str, reasons: Collection[str]) -> int:
+        """Return how many items it says that it has dropped for these reasons."""
+        with urlopen(f"http://127.0.0.1:{self.port('metrics')}/metrics", timeout=_START_DEADLINE) as page:
+            found = _DROPPED.findall(page.read().decode())
+        return sum(int(items) for its, reason, items in found if its == signal and reason in reasons)
 
     def log_tail(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])

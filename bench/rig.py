@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import Any
 
 from bench import processes
 from bench.load import Order
+from bench.payloads import KINDS
 from bench.processes import BrokenError, Cores, Relay, Tool
 from bench.scenario import LatencyScenario, ThroughputScenario
 
 _ARRIVAL_DEADLINE = 20.0
 _POLL = 0.02
+_POLL_DROPS = 0.2
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,10 @@ class Round:
 
 
 class Rig:
-    def __init__(self, sink: Tool, generator: Tool, relays: list[Relay]) -> None:
+    def __init__(self, sink: Tool, generator: Tool, relays: list[Relay], drops: Collection[str] = ()) -> None:
         self._sink = sink
         self._generator = generator
+        self._drops = drops
         self.relays = relays
         """Ours first; the peer if there is one."""
 
@@ -62,9 +65,12 @@ class Rig:
         Raises:
             BrokenError: something was lost, duplicated or left unanswered.
         """
+        signal, drops = KINDS[order.payload].signal, self._drops if self.relays[:1] == [relay] else ()
+        dropped = relay.dropped(signal, drops) if drops else 0
         before, cpu = self._sink.ask(), relay.cpu_seconds()
         sent = self._generator.ask(asdict(order))
-        after, received, ages = self._await_arrival(order.signal, before, sent["accepted"])
+        arrival = _Arrival(self._sink, relay, signal, before, drops, dropped)
+        after, received, ages = arrival.wait_for(sent["accepted"])
         if received != sent["accepted"] or sent["unanswered"]:
             raise BrokenError(
                 f"{relay.name} accepted {sent['accepted']} items and left {sent['unanswered']} requests unanswered; "
@@ -85,17 +91,33 @@ class Rig:
             late=sent["late"],
         )
 
-    def _await_arrival(
-        self, signal: str, before: dict[str, Any], accepted: int
-    ) -> tuple[dict[str, Any], int, list[list[float]]]:
+
+@dataclass
+class _Arrival:
+    """What has become of the items of one order so far: arrived at the sink, or dropped as the relay was told to."""
+
+    sink: Tool
+    relay: Relay
+    signal: str
+    before: dict[str, Any]
+    drops: Collection[str]
+    dropped_before: int
+
+    def wait_for(self, accepted: int) -> tuple[dict[str, Any], int, list[list[float]]]:
+        """Return the sink's last report, how many items are accounted for, and ages; gives up at a deadline."""
         deadline, ages = time.monotonic() + _ARRIVAL_DEADLINE, []
+        arrived = -1
         while True:
-            now = self._sink.ask()
+            now = self.sink.ask()
             ages += now["ages"]
-            received = now["items"].get(signal, 0) - before["items"].get(signal, 0)
+            last, arrived = arrived, now["items"].get(self.signal, 0) - self.before["items"].get(self.signal, 0)
+            received = arrived + (self._dropped() if arrived == last else 0)  # asking costs the relay time
             if received >= accepted or time.monotonic() > deadline:
                 return now, received, ages
-            time.sleep(_POLL)
+            time.sleep(_POLL_DROPS if self.drops else _POLL)
+
+    def _dropped(self) -> int:
+        return self.relay.dropped(self.signal, self.drops) - self.dropped_before if self.drops else 0
 
 
 @contextmanager
@@ -122,4 +144,4 @@ def rig(
             stack.callback(relay.stop)
         for relay in started:
             relay.wait_until_it_listens(scenario.protocol)
-        yield Rig(sink, generator, started)
+        yield Rig(sink, generator, started, getattr(scenario, "drops", ()))

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from bench.payloads import KINDS
+
 FOLDER = Path(__file__).parent / "scenarios"
 
 
@@ -20,11 +22,18 @@ class _Model(BaseModel):
 
 
 class Load(_Model):
-    signal: Literal["traces", "metrics", "logs"]
+    payload: str
+    """What the items are like: a key of `bench.payloads.KINDS`."""
     items: int
     """In each request."""
     ratio_at_least: float | None = None
     """The target: how many times the peer's items per CPU-second."""
+    microseconds_at_most: float | None = None
+    """The target in CPU time for one item, where it is not a ratio."""
+
+    @property
+    def signal(self) -> str:
+        return KINDS[self.payload].signal
 
 
 class _Named(_Model):
@@ -44,6 +53,8 @@ class ThroughputScenario(_Scenario):
     measure: Literal["throughput"]
     protocol: Literal["grpc", "http"]
     loads: list[Load]
+    drops: list[str] = []
+    """Reasons for which the collector is configured to drop items, which count as arrived then; the peer drops none."""
 
 
 class LatencyScenario(_Scenario):
@@ -82,8 +93,26 @@ class EncodingScenario(_Named):
     loads: list[EncodingLoad]
 
 
+class ProcessingLoad(_Model):
+    payload: str
+    items: int
+    """In each batch."""
+    microseconds_at_most: float | None = None
+    """The target: CPU time for one item."""
+
+
+class ProcessingScenario(_Named):
+    """What processors do to batches, alone: neither receiver nor exporter, and no peer."""
+
+    measure: Literal["processing"]
+    processors: dict[str, dict[str, Any]]
+    """As a user writes them, by id; each is measured with each load."""
+    loads: list[ProcessingLoad]
+
+
 Scenario = Annotated[
-    ThroughputScenario | LatencyScenario | IdleScenario | EncodingScenario, Field(discriminator="measure")
+    ThroughputScenario | LatencyScenario | IdleScenario | EncodingScenario | ProcessingScenario,
+    Field(discriminator="measure"),
 ]
 _SCENARIO: TypeAdapter[Scenario] = TypeAdapter(Scenario)
 

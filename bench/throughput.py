@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from statistics import median
+from typing import Any
 
-from bench.figures import Figure, Target
+from bench.figures import Figure, Target, in_microseconds
 from bench.load import Order
 from bench.processes import Cores
 from bench.rig import Rig, Round, rig
@@ -14,6 +15,8 @@ from bench.scenario import Load, ThroughputScenario
 CONNECTIONS = 8
 """Clients, each with one request under way, as an SDK's exporter has."""
 WARM_UP = 1.0
+_REQUESTS = 1_000_000_000
+"""More than one round sends."""
 
 
 def measure(
@@ -34,10 +37,11 @@ def _rounds(
             order = Order(
                 protocol=protocol,
                 port=relay.port(protocol),
-                signal=load.signal,
+                payload=load.payload,
                 items=load.items,
                 seconds=seconds if number else min(WARM_UP, seconds),
                 connections=connections,
+                first=number * _REQUESTS,
             )
             result = its.give(relay, order)
             if number:
@@ -50,16 +54,21 @@ def _figure(scenario: ThroughputScenario, load: Load, done: dict[str, list[Round
     rates = [r.rate for r in ours]
     theirs = [r.rate for r in others[0]] if others else []
     ratios = [own / other for own, other in zip(rates, theirs, strict=False)]
+    common: dict[str, Any] = {
+        "scenario": scenario.name,
+        "what": f"{load.payload.replace('_', ' ')}, {load.items} per request",
+        "ratio": median(ratios) if ratios else None,
+        "ratio_spread": (min(ratios), max(ratios)) if ratios else None,
+        "rounds": {name: [r.as_json() for r in results] for name, results in done.items()},
+    }
+    if load.microseconds_at_most:
+        return in_microseconds(rates, theirs, load.microseconds_at_most, **common)
     return Figure(
-        scenario=scenario.name,
-        what=f"{load.signal}, {load.items} per request",
         unit="items/CPU-s",
         ours=median(rates),
         spread=(min(rates), max(rates)),
         peer=median(theirs) if theirs else None,
-        ratio=median(ratios) if ratios else None,
-        ratio_spread=(min(ratios), max(ratios)) if ratios else None,
         target=Target(at_least=load.ratio_at_least) if load.ratio_at_least else None,
         on_ratio=True,
-        rounds={name: [r.as_json() for r in results] for name, results in done.items()},
+        **common,
     )

@@ -11,7 +11,7 @@ from bench.processes import free_port
 from bench.sink import Arrivals, serve
 from collector.batch import SHAPES, Signal
 
-ORDER = {"protocol": "grpc", "signal": "traces", "items": 10, "seconds": 0.1, "connections": 3}
+ORDER = {"protocol": "grpc", "payload": "traces", "items": 10, "seconds": 0.1, "connections": 3}
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ async def run(port, **order):
 async def test_what_the_generator_says_was_accepted_is_what_the_sink_counted(sink, signal):
     arrivals, port = sink
 
-    outcome = await run(port, signal=signal)
+    outcome = await run(port, payload=signal)
 
     assert 0 < outcome.accepted == arrivals.report()["items"][signal]
     assert (0, 0) == (outcome.refused, outcome.unanswered)

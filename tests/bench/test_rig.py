@@ -4,7 +4,7 @@ from bench.load import Order
 from bench.processes import BrokenError
 from bench.rig import Rig
 
-ORDER = Order(protocol="grpc", port=1, signal="traces", items=10, seconds=1, connections=1)
+ORDER = Order(protocol="grpc", port=1, payload="traces", items=10, seconds=1, connections=1)
 
 
 class Script:
@@ -22,11 +22,16 @@ class Script:
 class FakeRelay:
     name = "relay"
 
-    def __init__(self):
+    def __init__(self, dropped=()):
         self._cpu = iter([1.0, 1.5])
+        self._dropped = iter(dropped)
 
     def cpu_seconds(self):
         return next(self._cpu)
+
+    def dropped(self, signal, reasons):
+        assert ("traces", ["sampled_out"]) == (signal, reasons)
+        return next(self._dropped)
 
     def log_tail(self):
         return "its log"
@@ -60,6 +65,15 @@ def test_the_figure_is_what_was_accepted_by_cpu_time_until_it_has_arrived():
 
 def test_earlier_rounds_do_not_count():
     result = give(Script(arrived(70), arrived(1070)), Script(sent(1000)))
+
+    assert 1000 == result.received
+
+
+def test_what_the_collector_was_told_to_drop_counts_as_arrived_when_no_more_comes():
+    relay = FakeRelay(dropped=[5, 705])
+    sink = Script(arrived(0), arrived(200), arrived(300), arrived(300))
+
+    result = Rig(sink, Script(sent(1000)), [relay], ["sampled_out"]).give(relay, ORDER)
 
     assert 1000 == result.received
 

@@ -6,18 +6,22 @@ from pydantic import ValidationError
 
 from bench import processes
 from bench.payloads import KINDS
-from bench.scenario import EncodingScenario, load_scenarios
+from bench.scenario import EncodingScenario, ProcessingScenario, load_scenarios
 from collector.cli import main
 
 
 def configuration(scenario):
-    if not isinstance(scenario, EncodingScenario):
+    if not isinstance(scenario, EncodingScenario | ProcessingScenario):
         return scenario.collector
-    pipelines = {KINDS[load.payload].signal: {"receivers": ["otlp"]} for load in scenario.loads}
-    for pipeline in pipelines.values():
-        pipeline["exporters"] = list(scenario.exporters)
-    receivers = {"otlp": {"protocols": {"grpc": {}}}}
-    return {"receivers": receivers, "exporters": scenario.exporters, "service": {"pipelines": pipelines}}
+    exporters = getattr(scenario, "exporters", {"debug": {}})
+    processors = getattr(scenario, "processors", {})
+    pipeline = {"receivers": ["otlp"], "processors": list(processors), "exporters": list(exporters)}
+    return {
+        "receivers": {"otlp": {"protocols": {"grpc": {}}}},
+        "processors": processors,
+        "exporters": exporters,
+        "service": {"pipelines": {KINDS[load.payload].signal: pipeline for load in scenario.loads}},
+    }
 
 
 def test_every_shipped_configuration_is_valid(tmp_path, monkeypatch):
