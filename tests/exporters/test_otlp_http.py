@@ -343,4 +343,4 @@ async def test_compressing_some_megabytes_does_not_hold_up_the_loop():
             await exporting.export(make_batch())
             turns = [await longest_turn(exporting.export(batch)) for _ in range(3)]
 
-    assert min(longest / took for longest, took in turns) < 1 / 2  # whatever else the machine does holds up the loop too
+    assert min(longest / took for longest, took in turns) < 1 / 2  # what else the machine does holds up the loop too
