@@ -1,0 +1,70 @@
+"""What a detector is, and detectors that users write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from collector.patterns import compile_pattern
+from processors.redaction.detectors.relaxation import looks_at_edges, relaxed
+
+Span = tuple[int, int]
+
+
+def whole(text: bytes, match: Any) -> Span | None:
+    """Accept a candidate as it stands."""
+    span: Span = match.span()
+    return span
+
+
+@dataclass(frozen=True)
+class Detector:
+    """One kind of secret: how candidates look, and which of them are meant."""
+
+    name: str
+    replacement: bytes
+    """What stands for a secret unless the user says otherwise."""
+    pattern: str
+    """RE2, to be used on UTF-8: candidates, bounded in length where some are rejected, so that scans are linear."""
+    hint: str
+    """RE2 without anchors, word boundaries and groups that capture: matches somewhere in whatever has a finding,
+    also between bytes that are no text."""
+    accept: Callable[[bytes, Any], Span | None] = whole
+    """Given a text and a match of `pattern` in it, returns start and end of the secret, or None.  It looks at what
+    stands beside the candidate; the byte 0xFF is an edge of the text."""
+    sees_edges: bool = False
+    """Whether `pattern` has anchors, so that it cannot be tried on many texts at once."""
+
+
+class Finding(NamedTuple):
+    """A secret: offsets in bytes of what is to be replaced, without the name, quotes or words beside it."""
+
+    start: int
+    end: int
+    detector: Detector
+
+
+def custom(name: str, pattern: str, replacement: bytes) -> Detector:
+    """Return a detector of what a user's pattern matches.
+
+    Only what its group `secret` matched is masked, if it has one, or its only group.
+
+    Raises:
+        ValueError: RE2 cannot run the pattern, or it matches the empty text.
+    """
+    compiled = compile_pattern(pattern)
+    if compiled.search(b"") is not None:
+        raise ValueError(f"the pattern {pattern!r} matches the empty text")
+    group = "secret" if "secret" in compiled.groupindex else int(compiled.groups == 1)
+    hint = relaxed(pattern)
+    return Detector(name, replacement, pattern, hint, _part(group), sees_edges=looks_at_edges(pattern))
+
+
+def _part(group: str | int) -> Callable[[bytes, Any], Span | None]:
+    def accept(text: bytes, match: Any) -> Span | None:
+        index = match.re.groupindex[group] if isinstance(group, str) else group
+        start, end = match.span(index)
+        return (start, end) if start < end else None
+
+    return accept
