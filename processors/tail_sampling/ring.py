@@ -1,0 +1,163 @@
+"""The last decisions, on traces that were kept and on those that were not, for whoever asks why.
+
+What is held of a decision is what the policies answered, as it is; words are made of it when somebody asks.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from collector.sampling import ALWAYS, adjusted_count, encode
+from processors.tail_sampling.policy import Policy, Verdict, Vote
+
+_MOST_OF_ONE_TRACE = 4
+"""Decisions remembered of one trace, which has more than one if spans come after it was forgotten."""
+_VETOES = frozenset({Vote.DROPPED, Vote.INVERT_NOT_SAMPLED})
+
+
+class How(enum.StrEnum):
+    """What made it the moment to decide."""
+
+    DECISION_WAIT = "decision_wait"
+    """The trace was held for as long as was configured."""
+    ROOT = "root"
+    """Its root span had come, and the wait for the others was over."""
+    OVERFLOW = "overflow"
+    """There was no more room, and it was the oldest."""
+    TRACE_SIZE = "trace_size"
+    """It was larger than a trace may be."""
+    FIRST_MATCH = "first_match"
+    """A policy was sure before the wait was over."""
+    SHUTDOWN = "shutdown"
+    """The collector was told to stop."""
+    LATE = "late"
+    """Spans came when it had been decided; they followed."""
+
+
+class _Entry:
+    __slots__ = ("at", "how", "kept", "late", "late_at", "policy", "spans", "threshold", "verdicts")
+
+    def __init__(self, at: float, spans: int, kept: bool, policy: str, how: How) -> None:
+        self.at = at
+        self.spans = spans
+        self.kept = kept
+        self.policy = policy
+        self.how = how
+        self.verdicts: Sequence[Verdict | None] = ()
+        self.threshold = ALWAYS
+        self.late = 0
+        self.late_at = 0.0
+
+
+class Ring:
+    """Remembers the last `size` decisions, and forgets the trace first that was decided on longest ago."""
+
+    def __init__(self, size: int, policies: Mapping[str, Policy]) -> None:
+        """Args:
+        size: how many decisions to remember; 0 for none.
+        policies: by their names, in the order of the verdicts.
+        """
+        self._size = size
+        self._policies = list(policies.items())
+        self._traces: OrderedDict[bytes, tuple[_Entry, ...]] = OrderedDict()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def note(
+        self,
+        trace_id: bytes,
+        *,
+        at: float,
+        spans: int,
+        kept: bool,
+        policy: str,
+        verdicts: Sequence[Verdict | None],
+        how: How,
+        threshold: int = ALWAYS,
+    ) -> None:
+        """Remember a decision.
+
+        Args:
+            trace_id: 16 bytes.
+            at: seconds since the Unix epoch.
+            spans: how many it was about.
+            kept: whether they go on.
+            policy: the name of the one that decided; empty if none did.
+            verdicts: of each policy, in the order of the configuration; None for one that had an error, and missing
+                at the end for those that were not asked.
+            how: why then.
+            threshold: the rejection threshold (`collector.sampling`) that a kept trace passed.
+        """
+        entry = _Entry(at, spans, kept, policy, how)
+        entry.verdicts = verdicts
+        entry.threshold = threshold
+        self._remember(trace_id, entry)
+
+    def note_late(self, trace_id: bytes, *, at: float, spans: int, kept: bool, policy: str = "") -> None:
+        """Remember that spans followed a decision that had been made; all that follow one decision count as one."""
+        if known := self._traces.get(trace_id):
+            known[-1].late += spans
+            known[-1].late_at = at
+        else:
+            self._remember(trace_id, _Entry(at, spans, kept, policy, How.LATE))
+
+    def decisions_on(self, trace_id: bytes) -> list[dict[str, Any]]:
+        """Return what is remembered of a trace, the newest last, as JSON can hold it."""
+        return [self._describe(entry) for entry in self._traces.get(trace_id, ())]
+
+    def _remember(self, trace_id: bytes, entry: _Entry) -> None:
+        if not self._size:
+            return
+        before = self._traces.pop(trace_id, ())
+        after = self._traces[trace_id] = (*before[1 - _MOST_OF_ONE_TRACE :], entry)
+        self._count += len(after) - len(before)
+        while self._count > self._size:
+            _, forgotten = self._traces.popitem(last=False)
+            self._count -= len(forgotten)
+
+    def _describe(self, entry: _Entry) -> dict[str, Any]:
+        late = {"late_spans": entry.late, "last_late_at": _time(entry.late_at)} if entry.late else {}
+        return {
+            "decision": _decision(entry),
+            "policy": entry.policy or None,
+            "decided_at": _time(entry.at),
+            "because": entry.how.value,
+            "spans": entry.spans,
+            **late,
+            **_chance(entry),
+            "policies": self._votes(entry.verdicts) if entry.how is not How.LATE else [],
+        }
+
+    def _votes(self, verdicts: Sequence[Verdict | None]) -> list[dict[str, Any]]:
+        votes: list[dict[str, Any]] = []
+        for i, (name, policy) in enumerate(self._policies):
+            if i >= len(verdicts):
+                votes.append({"policy": name, "vote": "not_asked"})
+            elif (verdict := verdicts[i]) is None:
+                votes.append({"policy": name, "vote": "error"})
+            else:
+                votes.append({"policy": name, "vote": verdict.vote.value, "values": dict(policy.explain(verdict))})
+        return votes
+
+
+def _decision(entry: _Entry) -> str:
+    if entry.kept:
+        return "sampled"
+    vetoed = any(verdict is not None and verdict.vote in _VETOES for verdict in entry.verdicts)
+    return "dropped" if vetoed else "not_sampled"
+
+
+def _chance(entry: _Entry) -> dict[str, Any]:
+    if not entry.kept or entry.threshold == ALWAYS:
+        return {}
+    return {"threshold": encode(entry.threshold), "adjusted_count": round(adjusted_count(entry.threshold), 3)}
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
