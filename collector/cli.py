@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import errno
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
-from collector.config import CollectorConfig, load_config
+from collector.config import CollectorConfig, Level, MetricsTelemetryConfig, load_config
 from collector.errors import ConfigError
 from collector.process import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, run
 
@@ -19,11 +20,12 @@ commands:
   validate       check the configuration and build everything it uses, but start nothing
   print-config   write the configuration with all defaults filled in and secrets left out
   components     list every component there is; with --json for programs
+  explain ID     say why a running collector kept or dropped the trace of this id; with --json for programs
   schema         write a JSON Schema of the whole configuration, for editors
 
 exit codes:
   0  fine; stopped as told, with everything delivered
-  1  a component could not start, or died
+  1  a component could not start, or died; explain: nothing is known of the trace, or no collector answers
   2  the configuration or the command line is wrong; nothing was started
   3  stopped as told, but not everything could be delivered within service::drain_timeout
 """
@@ -34,8 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        if options.command in _WITHOUT_CONFIG:
+        if options.command in _WITHOUT_CONFIG and options.trace_id is None:
             return _write(_WITHOUT_CONFIG[options.command](options.json) + "\n")
+        if options.command == "explain":
+            return _explain(options)
+        if options.trace_id is not None:
+            parser.error(f"{options.command} takes no trace id")
         if not options.config:
             parser.error("--config is required")
         return _WITH_CONFIG[options.command](load_config(options.config, options.set))
@@ -51,8 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = [*_WITH_CONFIG, *_WITHOUT_CONFIG]
+    commands = [*_WITH_CONFIG, *_WITHOUT_CONFIG, "explain"]
     parser.add_argument("command", nargs="?", choices=commands, default="run", metavar="command")
+    parser.add_argument("trace_id", nargs="?", metavar="ID", help="with explain: a trace id, or a traceparent")
     parser.add_argument(
         "--config",
         action="append",
@@ -60,7 +67,12 @@ def _parser() -> argparse.ArgumentParser:
         help="or env:NAME, or yaml:a::b: value; may be repeated: later ones win, key by key",
     )
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="override one value")
-    parser.add_argument("--json", action="store_true", help="with components: write JSON")
+    parser.add_argument("--json", action="store_true", help="with components and explain: write JSON")
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="with explain: where the collector serves its metrics, unless it is where --config says; or unix:PATH",
+    )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     return parser
 
@@ -87,6 +99,29 @@ def _print_config(config: CollectorConfig) -> int:
     from collector.effective_config import effective  # noqa: PLC0415  what one command needs costs the others nothing
 
     return _write(effective(config))
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from collector.explain import UnreachableError, ask, describe  # noqa: PLC0415
+
+    if options.trace_id is None:
+        raise ConfigError("explain takes the id of a trace")
+    try:
+        is_known, answer = ask(options.trace_id, options.address or _metrics_address(options))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    except UnreachableError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return EXIT_FAILED
+    code = _write(json.dumps(answer, indent=2) + "\n" if options.json else describe(answer))
+    return code if is_known else EXIT_FAILED
+
+
+def _metrics_address(options: argparse.Namespace) -> str:
+    metrics = load_config(options.config, options.set).service.telemetry.metrics if options.config else None
+    if metrics and metrics.level is Level.NONE:
+        raise ConfigError("service::telemetry::metrics::level is none: the collector answers nothing")
+    return metrics.address if metrics else MetricsTelemetryConfig().address
 
 
 def _write(text: str) -> int:

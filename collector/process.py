@@ -15,7 +15,7 @@ from importlib.metadata import version
 from itertools import count
 from typing import Any
 
-from collector.api import HasEndpoints
+from collector.api import HasDecisions, HasEndpoints
 from collector.batch import Signal
 from collector.clock import SystemClock
 from collector.config import CollectorConfig, Level, MetricsTelemetryConfig
@@ -146,18 +146,19 @@ async def _run_service(config: CollectorConfig, graph: Graph) -> None:
     async with AsyncExitStack() as stack:
         stack.enter_context(_signals(stop, service, config.service.drain_timeout))
         stack.enter_context(Watchdog().watching())
-        await _serve_metrics(stack, graph.telemetry, config.service.telemetry.metrics)
+        await _serve_metrics(stack, graph, config.service.telemetry.metrics)
         await service.run(stop, started=lambda: _started(graph))
 
 
-async def _serve_metrics(stack: AsyncExitStack, telemetry: Telemetry, config: MetricsTelemetryConfig) -> None:
+async def _serve_metrics(stack: AsyncExitStack, graph: Graph, config: MetricsTelemetryConfig) -> None:
     if config.level is Level.NONE:
         return
     from collector.metrics_server import serve_metrics  # noqa: PLC0415  aiohttp is for who needs it
     from collector.net.endpoint import Endpoint  # noqa: PLC0415
 
+    deciders = [(each.id, each.component) for each in graph.components if isinstance(each.component, HasDecisions)]
     try:
-        await stack.enter_async_context(serve_metrics(telemetry, Endpoint.parse(config.address)))
+        await stack.enter_async_context(serve_metrics(graph.telemetry, Endpoint.parse(config.address), deciders))
     except OSError as error:
         raise StartError(f"service::telemetry::metrics::address: {error.strerror or error}") from error
 
