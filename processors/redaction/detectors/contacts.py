@@ -2,17 +2,75 @@
 
 from __future__ import annotations
 
-from processors.redaction.detectors.detector import Detector
+from typing import Any
+
+from collector.patterns import compile_pattern
+from processors.redaction.detectors.detector import Detector, Span
+from processors.redaction.detectors.surroundings import GAP, digits_of, stands_alone
 
 _AT = "(?:@|%40)"
 _LETTER = r"\x{C0}-\x{24F}\x{370}-\x{52F}\x{590}-\x{1FFF}\x{3040}-\x{D7FF}\x{F900}-\x{FAFF}"
 """Letters beyond ASCII, roughly, without punctuation; with all of Unicode's tables patterns become too large."""
-_LOCAL = rf"[\w.+'%~{_LETTER}-]"
+_LOCAL = rf"(?:[\w.+'~{_LETTER}-]|%2[Bb])"
 _LABEL = rf"[A-Za-z0-9{_LETTER}]"
 _TOP = rf"(?:xn--[a-z0-9-]{{2,59}}|[A-Za-z]{{2,24}}|[{_LETTER}]{{2,24}})"
+_FILES = frozenset(b"png jpg jpeg gif svg webp js css jar html json yaml yml service socket timer slice".split())
+"""Ends of files and units, `logo@2x.png` and `getty@tty1.service`, none of which is a top-level domain."""
 
 
 def email() -> Detector:
     """Addresses as people write them (RFC 5321, without quoted local parts), also percent-encoded in a URL."""
-    pattern = rf"{_LOCAL}{{1,64}}{_AT}(?:{_LABEL}(?:{_LABEL[:-1]}-]{{0,62}})\.){{1,8}}{_TOP}"
-    return Detector("email", b"***@***.***", pattern, rf"{_LOCAL}{_AT}{_LABEL}")
+    pattern = rf"[\w{_LETTER}]{_LOCAL}*{_AT}(?:{_LABEL}[{_LABEL[1:-1]}-]*\.)+{_TOP}"
+    hint = rf"[\w.+'~{_LETTER}-]{_AT}{_LABEL}"
+    return Detector("email", b"***@***.***", pattern, hint, _is_address, skips_rejected=True)
+
+
+def _is_address(text: bytes, match: Any) -> Span | None:
+    start, end = match.span()
+    address = text[start:end]
+    is_remote = address.startswith(b"git@") and text[end : end + 1] == b":"
+    return None if is_remote or address[address.rfind(b".") + 1 :].lower() in _FILES else (start, end)
+
+
+_GAP = GAP.replace("+", "")
+"""Of telephone numbers: a plus sign begins the next one."""
+_EXTENSION = r"(?:(?: ?x|,? ?[Ee]xt\.?) ?\d{1,6})?"
+_NORTH_AMERICAN = (
+    rf"(?:(?:\+|%2B)?1{_GAP}?)?(?:\([2-9]\d{{2}}\){_GAP}?|[2-9]\d{{2}}{_GAP})\d{{3}}{_GAP}\d{{4}}{_EXTENSION}"
+)
+_WITH_PLUS = rf"(?:\+|%2B)[1-9]\d{{0,2}}{_GAP}?(?:\(\d{{1,4}}\){_GAP}?)?\d(?:{_GAP}?\d){{4,13}}{_EXTENSION}"
+_KOREAN = r"0(?:1[016-9]|2|[3-6]\d|70)-\d{3,4}-\d{4}"
+_NAMES = r"(?i:phone|tel|mobile|cell|fax|msisdn|sms|whatsapp|전화|연락처)"
+_AFTER_A_NAME = rf"{_NAMES}[^\d+(]{{0,16}}([+(]?\d(?:{_GAP}?[()/]?{_GAP}?\d){{6,14}}{_EXTENSION})"
+_COUNTRY = compile_pattern(
+    "(?:1[2-9].{9}|7.{10})$|20|27|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]"
+    "|2[1-689].|3[578].|42[013]|50.|59.|6[789].|80.|85.|87.|88.|96.|97.|99."
+)
+"""Numbers with the country codes of ITU-T E.164; those of +1 and +7 have eleven digits."""
+
+
+def phone() -> Detector:
+    """Numbers that are recognised as such: North American and Korean groups of digits, those with a country code
+    after a plus sign (ITU-T E.164, 8 to 15 digits), and any with 7 to 15 digits after a word such as `phone`.
+
+    Groups of digits from elsewhere, and numbers without groups, are not told from others without that word.
+    """
+    pattern = f"{_AFTER_A_NAME}|{_NORTH_AMERICAN}|{_KOREAN}|{_WITH_PLUS}"
+    hint = (
+        rf"{_NAMES}[^\d+(]{{0,16}}[+(]?\d{_GAP}?[()/]?{_GAP}?\d"
+        rf"|[2-9]\d{{2}}\)?{_GAP}?\d{{3}}{_GAP}\d{{4}}|{_KOREAN}|(?:\+|%2B)[1-9]\d{{0,2}}{_GAP}?\(?\d"
+    )
+    return Detector("phone", b"***-****", pattern, hint, _is_number)
+
+
+def _is_number(text: bytes, match: Any) -> Span | None:
+    start, end = match.span(1)
+    if start < 0:
+        start, end = match.span()
+    if not stands_alone(text, start, end):
+        return None
+    number = text[start:end]
+    if not number.startswith((b"+", b"%2B")):
+        return start, end
+    digits = digits_of(number.replace(b"%2B", b"+"))
+    return (start, end) if len(digits) >= 8 and _COUNTRY.match(digits) else None

@@ -10,6 +10,9 @@ from collector.patterns import compile_pattern
 from processors.redaction.detectors.relaxation import looks_at_edges, relaxed
 
 Span = tuple[int, int]
+Accept = Callable[[bytes, Any], Span | None]
+"""Given a text and a match in it, returns start and end of the secret, or None if it is none.  It may look at what
+stands beside the match; the byte 0xFF there is an edge of the text."""
 
 
 def whole(text: bytes, match: Any) -> Span | None:
@@ -18,7 +21,7 @@ def whole(text: bytes, match: Any) -> Span | None:
     return span
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Detector:
     """One kind of secret: how candidates look, and which of them are meant."""
 
@@ -30,9 +33,11 @@ class Detector:
     hint: str
     """RE2 without anchors, word boundaries and groups that capture: matches somewhere in whatever has a finding,
     also between bytes that are no text."""
-    accept: Callable[[bytes, Any], Span | None] = whole
-    """Given a text and a match of `pattern` in it, returns start and end of the secret, or None.  It looks at what
-    stands beside the candidate; the byte 0xFF is an edge of the text."""
+    accept: Accept = whole
+    skips_rejected: bool = False
+    """Whether nothing else is found within a candidate that was rejected; otherwise, after its first digits."""
+    settles: bool = False
+    """Whether what others find across its end is a misreading: the host after a password is no e-mail address."""
     sees_edges: bool = False
     """Whether `pattern` has anchors, so that it cannot be tried on many texts at once."""
 
@@ -56,15 +61,15 @@ def custom(name: str, pattern: str, replacement: bytes) -> Detector:
     compiled = compile_pattern(pattern)
     if compiled.search(b"") is not None:
         raise ValueError(f"the pattern {pattern!r} matches the empty text")
-    group = "secret" if "secret" in compiled.groupindex else int(compiled.groups == 1)
-    hint = relaxed(pattern)
-    return Detector(name, replacement, pattern, hint, _part(group), sees_edges=looks_at_edges(pattern))
+    group = compiled.groupindex.get(b"secret", int(compiled.groups == 1))
+    return Detector(name, replacement, pattern, relaxed(pattern), part(group), sees_edges=looks_at_edges(pattern))
 
 
-def _part(group: str | int) -> Callable[[bytes, Any], Span | None]:
+def part(group: int) -> Accept:
+    """Return what accepts one group of a match, unless it is empty or took no part."""
+
     def accept(text: bytes, match: Any) -> Span | None:
-        index = match.re.groupindex[group] if isinstance(group, str) else group
-        start, end = match.span(index)
+        start, end = match.span(group)
         return (start, end) if start < end else None
 
     return accept

@@ -12,6 +12,8 @@ from processors.redaction.detectors.detector import Detector, Finding
 
 EDGE = b"\xff"
 """Separates texts in a buffer: no UTF-8 has it, so no pattern matches across it."""
+_MEMORY = 64 << 20
+"""Bytes that RE2 may take for what it remembers of all hints."""
 
 
 class Scanner:
@@ -19,9 +21,9 @@ class Scanner:
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = [(detector, compile_pattern(detector.pattern)) for detector in detectors]
-        self._hint = compile_pattern(
-            "|".join([f"(?:{detector.hint})" for detector in detectors]) or r"[^\x00-\x{10FFFF}]"
-        )
+        self._order = {detector: index for index, detector in enumerate(detectors)}
+        self._hints = _one_for_each(detectors)
+        self._hint = compile_pattern("|".join([f"(?:{detector.hint})" for detector in detectors]) or r"[^\s\S]")
 
     def may_hit(self, buffer: bytes) -> bool:
         """Say whether a text in a buffer may have a finding; the buffer may be anything that holds the text's bytes.
@@ -45,28 +47,47 @@ class Scanner:
         """Return what is in one text, sorted by offset and without overlaps.
 
         Where two findings overlap, the one that starts first stays, then the longer one, then that of the detector
-        that was configured first; what is left of the other beyond its end is found too.
+        that was configured first.  What is left of the other beyond its end is found too, unless the first `settles`.
         """
-        found = [finding for detector, pattern in self._detectors for finding in _findings(text, detector, pattern)]
-        return _without_overlaps(found, {id(d): n for n, (d, _) in enumerate(self._detectors)}) if found else found
+        asked = [self._detectors[index] for index in sorted(self._hints.Match(text) or ())]
+        if not asked and self.may_hit(text):
+            asked = self._detectors  # RE2 says of a set of patterns that ran out of memory that none matched
+        found = [finding for detector, pattern in asked for finding in _findings(text, detector, pattern)]
+        return _without_overlaps(found, self._order) if found else found
+
+
+def _one_for_each(detectors: Sequence[Detector]) -> Any:
+    import re2  # noqa: PLC0415  what most configurations do not need costs them nothing
+
+    options = re2.Options()
+    options.max_mem, options.log_errors = _MEMORY, False
+    hints = re2.Set.SearchSet(options)
+    for detector in detectors:
+        hints.Add(detector.hint.encode())
+    hints.Compile()
+    return hints
 
 
 def _findings(text: bytes, detector: Detector, pattern: Any) -> Iterator[Finding]:
     position = 0
     while match := pattern.search(text, position):
+        start, end = match.span()
         if span := detector.accept(text, match):
             yield Finding(*span, detector)
-            position = max(span[1], match.start() + 1)
+            position = max(span[1], start + 1)
+        elif detector.skips_rejected:
+            position = max(end, start + 1)
         else:
-            position = match.start() + 1
+            position = max(end - len(text[start:end].lstrip(b"0123456789")), start + 1)
 
 
-def _without_overlaps(found: list[Finding], order: dict[int, int]) -> list[Finding]:
-    found.sort(key=lambda finding: (finding.start, -finding.end, order[id(finding.detector)]))
+def _without_overlaps(found: list[Finding], order: dict[Detector, int]) -> list[Finding]:
+    found.sort(key=lambda finding: (finding.start, -finding.end, order[finding.detector]))
     kept: list[Finding] = []
     end = 0
     for finding in found:
-        if finding.end > end:
-            kept.append(finding if finding.start >= end else finding._replace(start=end))
+        is_apart = finding.start >= end
+        if finding.end > end and (is_apart or not kept[-1].detector.settles):
+            kept.append(finding if is_apart else finding._replace(start=end))
             end = finding.end
     return kept

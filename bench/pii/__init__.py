@@ -1,0 +1,1 @@
+"""How well detectors of the redaction processor tell secrets from telemetry."""

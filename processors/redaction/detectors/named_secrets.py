@@ -1,0 +1,112 @@
+"""Values whose name says that they are secret: `api_key=...`, `"token": "..."`, `--password ...`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from collector.patterns import compile_pattern
+from processors.redaction.detectors.detector import Detector, Span
+from processors.redaction.detectors.surroundings import EDGE
+from processors.redaction.detectors.tokens import KNOWN, is_known_key
+
+_KINDS_OF_KEYS = "api|app|access|secret|private|encryption|signing|subscription|account|master|auth|license|service"
+_WORDS = (
+    rf"(?:{_KINDS_OF_KEYS})[_. -]?key|token|secret|password|passwd|passphrase|pwd|[a-z]_pass|credentials?"
+    "|x-amz-signature|authkey"
+)
+_QUOTE = r"\\*[\"'\x1f]"
+_TO = r"(?:=>|:=|=+|:|%3[Dd])"
+_VALUE = compile_pattern(r"""(?:[^\s&;,"'<>`\\\x1f]|\\[^nrtu"'\s])+""")
+_NOT_SECRET = frozenset(b"null none nil undefined true false".split())
+_PROSE = frozenset(
+    b"expired invalid missing required revoked not is must was has have cannot could unknown unauthorized rejected "
+    b"mismatch failed failure error wrong empty denied forbidden the a an no string str bytes created updated deleted "
+    b"rotated accepted verified valid ok".split()
+)
+"""What follows `token: ` in messages and is none."""
+_SCHEMES = frozenset(b"bearer basic token digest".split())
+
+
+def api_key(names: Sequence[str] = ()) -> Detector:
+    """Values that are introduced by the name of a secret, and keys whose prefix says whose they are.
+
+    Names end with a word such as `api_key`, `token`, `secret` or `password`, in any case.  Found is the value only:
+    within its quotes, also escaped ones, or up to a blank or one of `&;,<>`.
+
+    Args:
+        names: further words that names end with, as they stand.
+    """
+    words = "|".join([_WORDS, *map(_literal, names)])
+    name = rf"(?i:{words})(?:_?\d{{1,2}})?"
+    pattern = (
+        rf"({name})(?:{_QUOTE})?\]?\s{{0,3}}({_TO})\s{{0,3}}({_QUOTE})?"
+        rf"|<[\w.:-]{{0,40}}{name}(>)|--[a-z-]{{0,24}}{name}( +)|\b({KNOWN})"
+    )
+    hint = rf"{name}(?:{_QUOTE})?\]?\s{{0,3}}(?:{_TO}|>)|--[a-z-]{{0,24}}{name} |{KNOWN}"
+    return Detector("api_key", b"***", pattern, hint, _value)
+
+
+def _literal(name: str) -> str:
+    return "".join(letter if letter.isalnum() or ord(letter) >= 0x80 else f"\\{letter}" for letter in name)
+
+
+def _value(text: bytes, match: Any) -> Span | None:
+    _, _, quote, tag, _, known = match.groups()
+    start = match.end()
+    if known:
+        return (start - len(known), start) if is_known_key(text, start - len(known), start) else None
+    edge = text.find(EDGE, start)
+    edge = len(text) if edge < 0 else edge
+    if quote:
+        return _quoted(text, start, edge, quote)
+    if tag:
+        end = text.find(b"</", start, edge)
+        return (start, end) if end > start and _is_secret(text[start:end]) else None
+    return _unquoted(text, start, match)
+
+
+def _quoted(text: bytes, start: int, edge: int, quote: bytes) -> Span | None:
+    """Find the quote that ends a value: as much escaped as the one that began it.  Without one, it was cut off."""
+    end = text.find(quote, start, edge)
+    while end > start and text[end - 1] == ord("\\"):
+        end = text.find(quote, end + 1, edge)
+    if end < 0:
+        end = edge
+    return (start, end) if end > start and _is_secret(text[start:end]) else None
+
+
+def _unquoted(text: bytes, start: int, match: Any) -> Span | None:
+    found = _VALUE.match(text, start)
+    if found is None:
+        return None
+    name, to, _, _, flag, _ = match.groups()
+    value = found.group()
+    if value.lower() in _SCHEMES and (further := _VALUE.match(text, start + len(value) + 1)):
+        start, value = further.start(), further.group()
+    if to in {b"%3D", b"%3d"}:
+        value = value.partition(b"%26")[0]
+    value = _without_brackets(value)
+    is_message = to == b":" and value.lower() in _PROSE
+    if is_message or not _is_secret(value) or _is_count(name, value) or value.startswith((b"{", b"[")):
+        return None
+    return (start, start + len(value)) if not (flag and value.startswith(b"-")) else None
+
+
+def _without_brackets(value: bytes) -> bytes:
+    value = value.rstrip(b".:!")
+    for opening, closing in (b"()", b"[]", b"{}"):
+        if opening not in value:
+            value = value.rstrip(bytes([closing]))
+    return value
+
+
+def _is_secret(value: bytes) -> bool:
+    is_masked = value.startswith((b"***", b"[REDACTED", b"<redacted", b"${", b"{{")) or not value.strip(b"*")
+    return bool(value) and not is_masked and value.lower() not in _NOT_SECRET
+
+
+def _is_count(name: bytes | None, value: bytes) -> bool:
+    """Say whether it counts tokens (`max_token=4096`) or is the folder of a process (`PWD=/srv`)."""
+    name = name.lower() if name else b""
+    return (name == b"token" and value.isdigit() and len(value) < 6) or (name == b"pwd" and value.startswith(b"/"))

@@ -1,0 +1,103 @@
+"""Secrets that say themselves what they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from processors.redaction.detectors.detector import Detector, Span, part
+from processors.redaction.detectors.surroundings import EDGE, stands_alone
+
+
+def jwt() -> Detector:
+    """JSON Web Tokens, signed or encrypted, in their compact form (RFC 7515, RFC 7516)."""
+    return Detector("jwt", b"***", r"\beyJ[\w-]{8,}\.[\w-]{2,}(?:\.[\w-]*){1,3}", r"eyJ[\w-]{8,}\.[\w-]{2}")
+
+
+_SCHEME = r"(?i:bearer|basic|digest|negotiate|apikey|token)"
+_BLANK = "(?: |%20){1,3}"
+
+
+def bearer_token() -> Detector:
+    """What follows `Bearer` (RFC 6750), and other schemes after `authorization`; the scheme's name stays.
+
+    After `Bearer` in a sentence come words: a token has a digit or at least 20 characters.
+    """
+    named = rf"""(?i:authorization)\\?["']?\]?\s?[:=]\s?\\?["'\[]?{_SCHEME}{_BLANK}([\w.~+/=-]+)"""
+    bearer = rf"(?i:bearer){_BLANK}([\w.~+/-]{{8,}}=*)"
+    hint = rf"{_SCHEME}{_BLANK}[\w.~+/=-]"
+    return Detector("bearer_token", b"***", f"{named}|{bearer}", hint, _is_bearer)
+
+
+def _is_bearer(text: bytes, match: Any) -> Span | None:
+    start, end = match.span(1)
+    if start >= 0:
+        return start, end
+    start, end = match.span(2)
+    is_token = end - start >= 20 or has_digit(text[start:end])
+    return (start, end) if is_token else None
+
+
+def has_digit(text: bytes) -> bool:
+    return len(text.translate(None, b"0123456789")) < len(text)
+
+
+_AWS_PREFIX = "(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AIPA|ANPA|ANVA|APKA|AROA)"
+
+
+def aws_key() -> Detector:
+    """Ids of AWS access keys and principals, and secret access keys after a name with `aws` or `secret`."""
+    key = rf"\b({_AWS_PREFIX}[A-Z0-9]{{16}})\b"
+    named = r"""(?i:aws|secret)[\w.-]{0,24}\\?["']?\s{0,2}[:=]\s{0,2}\\?["']?([A-Za-z0-9/+]{40})"""
+    hint = rf"{_AWS_PREFIX}[A-Z0-9]{{16}}|{named.replace('([', '(?:[')}"
+    return Detector("aws_key", b"***", f"{key}|{named}", hint, _is_aws)
+
+
+def _is_aws(text: bytes, match: Any) -> Span | None:
+    if match.start(1) >= 0:
+        return part(1)(text, match)
+    start, end = match.span(2)
+    longer = text[end : end + 1].isalnum() or text[end : end + 1] in {b"/", b"+"}
+    return None if longer else (start, end)
+
+
+_KEY = r"(?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+
+
+def private_key() -> Detector:
+    """Private keys in PEM (RFC 7468) and OpenPGP blocks, from BEGIN to END; one that was cut off, to the end."""
+    return Detector("private_key", b"***", f"-----BEGIN {_KEY}", f"-----BEGIN {_KEY}", _block)
+
+
+def _block(text: bytes, match: Any) -> Span | None:
+    start = match.start()
+    edge = text.find(EDGE, start)
+    edge = len(text) if edge < 0 else edge
+    last = text.find(b"-----END ", start, edge)
+    end = text.find(b"-----", last + 9, edge) if last >= 0 else -1
+    return start, end + 5 if end >= 0 else edge
+
+
+def url_credentials() -> Detector:
+    """User and password in a URL (RFC 3986, 3.2.1), and a user without password that is as long as a token."""
+    user = r"""[^\s/?#@:"'<>]*"""
+    pattern = rf"""[A-Za-z]://({user}(:[^\s/?#"'<>]*)?)@"""
+    hint = r"""[A-Za-z]://[^\s/?#"'<>]+@"""
+    return Detector("url_credentials", b"***", pattern, hint, _is_userinfo, skips_rejected=True, settles=True)
+
+
+def _is_userinfo(text: bytes, match: Any) -> Span | None:
+    start, end = match.span(1)
+    is_secret = match.start(2) >= 0 or end - start >= 20
+    return (start, end) if is_secret and text[start:end].strip(b"*:") else None
+
+
+KNOWN = (
+    r"gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}|glpat-[\w-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}"
+    r"|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|sk-[\w-]{20,}|AIza[\w-]{35}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,}"
+    r"|SG\.[\w-]{16,}\.[\w-]{16,}|hvs\.[\w-]{20,}|dop_v1_[0-9a-f]{64}"
+)
+"""RE2 of keys whose prefix says whose they are."""
+
+
+def is_known_key(text: bytes, start: int, end: int) -> bool:
+    return has_digit(text[start:end]) and stands_alone(text, start, start)
