@@ -70,7 +70,7 @@ def _one_for_each(detectors: Sequence[Detector]) -> Any:
 
 def _findings(text: bytes, detector: Detector, pattern: Any) -> Iterator[Finding]:
     position = 0
-    while match := pattern.search(text, position):
+    while position < len(text) and (match := pattern.search(text, position)):
         start, end = match.span()
         if span := detector.accept(text, match):
             yield Finding(*span, detector)
