@@ -31,6 +31,27 @@ class Verdict(NamedTuple):
     """What the policy looked at and found; None for nothing.  `Policy.explain` knows what it is."""
     threshold: int = ALWAYS
     """The rejection threshold (`collector.sampling`) that a sampled trace passed; ALWAYS without chance."""
+    randomness: int | None = None
+    """The 56 bits that were compared with it; None for those of the trace id or its `rv`."""
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether it comes to sampled for whoever knows only sampled and not sampled."""
+        return self.vote is Vote.SAMPLED or self.vote is Vote.INVERT_SAMPLED
+
+
+class Choice(NamedTuple):
+    """What a composite policy found: the value of its verdict."""
+
+    policy: str
+    """The sub-policy through which a trace is sampled; empty for none."""
+    full: tuple[str, ...] = ()
+    """The sub-policies that would have sampled it, but had used up their share."""
+
+
+SAMPLED = Verdict(Vote.SAMPLED)
+"""What needs no explanation is made once."""
+NOT_SAMPLED = Verdict(Vote.NOT_SAMPLED)
 
 
 class Policy(Protocol):

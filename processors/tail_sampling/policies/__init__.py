@@ -1,0 +1,1 @@
+"""The policies, each of which votes on whole traces."""
