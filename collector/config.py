@@ -92,7 +92,8 @@ class MetricsTelemetryConfig(_Model):
         default=Level.NORMAL, description="none serves no metrics; the others serve all."
     )
     address: Annotated[str, AfterValidator(_is_an_address)] = Field(
-        default="localhost:8888", description="Address that serves /metrics, and /explain/TRACE_ID to this machine: host:port or unix:PATH."
+        default="localhost:8888",
+        description="Address that serves /metrics, and /explain/TRACE_ID to this machine: host:port or unix:PATH.",
     )
 
     @model_validator(mode="before")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from collector.sampling import ALWAYS
 from processors.tail_sampling.policies.combined import NamedPolicy
-from processors.tail_sampling.policy import Choice, Verdict, Vote
+from processors.tail_sampling.policy import Choice, Policy, Verdict, Vote
 from processors.tail_sampling.trace import Trace
 
-Votes = Sequence[tuple[str, Verdict]]
 OnError = Callable[[str, Exception], None]
 
 
@@ -24,8 +23,8 @@ class Decision(NamedTuple):
     """sampled, not_sampled or dropped."""
     threshold: int
     """The rejection threshold that a kept trace passed, the lowest if several policies sampled it."""
-    votes: Votes
-    """Of the policies that were asked and had no error, drop policies first."""
+    votes: Sequence[Verdict | None]
+    """Of the policies that were asked, in the order of `Evaluator.policies`; None for an error."""
     randomness: int | None = None
     """What was compared with the threshold, if it is not the trace's own; for `collector.sampling.with_threshold`."""
     composite: str = ""
@@ -44,6 +43,11 @@ class Evaluator:
         self._stops_early = sample_on_first_match
         self._on_error = on_error
 
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """By name, in the order in which they are asked."""
+        return {policy.name: policy.policy for policy in self._policies}
+
     def decide(self, trace: Trace, now: float) -> Decision:
         """Decide on a trace.
 
@@ -51,36 +55,36 @@ class Evaluator:
             trace: all that has come of it.
             now: seconds of a clock that never jumps.
         """
-        votes: list[tuple[str, Verdict]] = []
+        votes: list[Verdict | None] = []
         for name, policy, _ in self._policies:
             try:
                 verdict = policy.evaluate(trace, now)
             except Exception as error:
                 self._on_error(name, error)
+                votes.append(None)
                 continue
-            votes.append((name, verdict))
+            votes.append(verdict)
             vote = verdict.vote
             if vote is Vote.DROPPED:
                 return Decision(False, name, "dropped", ALWAYS, votes)
             if self._stops_early and vote is Vote.SAMPLED:
                 break
-        return _decision(votes)
+        return self._decision(votes)
+
+    def _decision(self, votes: Sequence[Verdict | None]) -> Decision:
+        by_vote: dict[Vote, list[tuple[str, Verdict]]] = {}
+        for (name, _, _), verdict in zip(self._policies, votes, strict=False):
+            if verdict is not None:
+                by_vote.setdefault(verdict.vote, []).append((name, verdict))
+        if vetoes := by_vote.get(Vote.INVERT_NOT_SAMPLED):
+            return Decision(False, vetoes[0][0], "not_sampled", ALWAYS, votes)
+        chosen = by_vote.get(Vote.SAMPLED)
+        if not chosen and Vote.NOT_SAMPLED not in by_vote:
+            chosen = by_vote.get(Vote.INVERT_SAMPLED)
+        return _kept(chosen, votes) if chosen else Decision(False, "", "not_sampled", ALWAYS, votes)
 
 
-def _decision(votes: Votes) -> Decision:
-    vetoes = [name for name, verdict in votes if verdict.vote is Vote.INVERT_NOT_SAMPLED]
-    if vetoes:
-        return Decision(False, vetoes[0], "not_sampled", ALWAYS, votes)
-    for vote in (Vote.SAMPLED, Vote.INVERT_SAMPLED):
-        chosen = [pair for pair in votes if pair[1].vote is vote]
-        if chosen:
-            return _kept(chosen, votes)
-        if any(verdict.vote is Vote.NOT_SAMPLED for _, verdict in votes):
-            break
-    return Decision(False, "", "not_sampled", ALWAYS, votes)
-
-
-def _kept(chosen: Votes, votes: Votes) -> Decision:
+def _kept(chosen: Sequence[tuple[str, Verdict]], votes: Sequence[Verdict | None]) -> Decision:
     name, first = chosen[0]
     lowest = min((verdict for _, verdict in chosen), key=lambda verdict: verdict.threshold)
     composite = first.value.policy if isinstance(first.value, Choice) else ""

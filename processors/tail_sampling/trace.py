@@ -37,15 +37,17 @@ _SCOPE: Any = project(trace_pb2.ScopeSpans, {"scope": SCOPE})
 class Origin:
     """Where spans stood in their request.  Equal ones are one object, which goes when the last trace lets go of it."""
 
-    __slots__ = ("__weakref__", "metadata", "resource", "scope")
+    __slots__ = ("__weakref__", "metadata", "request", "resource", "scope")
 
-    def __init__(self, metadata: Mapping[str, str], resource: bytes, scope: bytes) -> None:
+    def __init__(self, metadata: Mapping[str, str], resource: bytes, scope: bytes, request: bytes = b"") -> None:
         self.metadata = metadata
         """That of the request."""
         self.resource = resource
         """A serialised `ResourceSpans` without its `scope_spans`: resource and schema URL."""
         self.scope = scope
         """A serialised `ScopeSpans` without its `spans`."""
+        self.request = request
+        """What the request has besides resources: nothing, in OTLP as it is known."""
 
 
 class Part(NamedTuple):

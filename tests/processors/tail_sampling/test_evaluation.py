@@ -64,7 +64,7 @@ def test_a_policy_with_an_error_is_told_and_has_no_vote() -> None:
     errors: list[str] = []
     decision = decide(None, Vote.SAMPLED, errors=errors)
 
-    assert (["p0"], "p1", 1) == (errors, decision.policy, len(decision.votes))
+    assert (["p0"], "p1", [None, Verdict(Vote.SAMPLED)]) == (errors, decision.policy, decision.votes)
 
 
 def test_nobody_is_asked_after_the_first_match_if_told_so() -> None:

@@ -1,0 +1,120 @@
+"""Where text can hide: every field of OTLP that holds text, as its official descriptors say.
+
+So there is no list of places that could lack one: what OTLP adds is a place as soon as its package knows it.  Fields
+of bytes are ids and no places; text in attributes and values is theirs to know, so these are read as bytes.
+
+Fields that should be there once are read as lists of all their occurrences, since whoever reads them next may
+choose another one than the official parser does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from collector.batch import SHAPES, Signal
+from collector.wire.projection import EVERY, Each, Merged, Spec, project
+
+_PAIR, _VALUE = KeyValue.DESCRIPTOR.full_name, AnyValue.DESCRIPTOR.full_name
+_RECORDS = frozenset(
+    record.DESCRIPTOR.full_name
+    for record in (
+        Span,
+        LogRecord,
+        metrics.NumberDataPoint,
+        metrics.HistogramDataPoint,
+        metrics.ExponentialHistogramDataPoint,
+        metrics.SummaryDataPoint,
+    )
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One kind of message, and where there is text in it: names of fields."""
+
+    texts: tuple[str, ...]
+    pairs: tuple[str, ...]
+    """Lists of KeyValues."""
+    values: tuple[str, ...]
+    """AnyValues."""
+    parts: tuple[tuple[str, Level], ...]
+    """What belongs to this message."""
+    children: tuple[tuple[str, Level], ...]
+    """What leads to records, or is one."""
+    others: tuple[str, ...]
+    """Fields in which there is no text."""
+
+
+class Places(NamedTuple):
+    """All places of one signal, and two ways to read them."""
+
+    root: Level
+    gathered: type[Message]
+    """The request as if there were one of each message: lists of all texts of a kind, at no cost for each record."""
+    apart: type[Message]
+    """The request with its records, to be changed in place."""
+
+
+@cache
+def places(signal: Signal, *, complete: bool = False) -> Places:
+    """Return the places of a signal; `complete` has all fields read, so that what is left over is unknown."""
+    request = SHAPES[signal].request
+    root = _level(request.DESCRIPTOR)
+    return Places(root, project(request, _merged(root)), project(request, _apart(request.DESCRIPTOR, root, complete)))
+
+
+def _level(message: Any) -> Level:
+    kinds: dict[str, list[Any]] = {kind: [] for kind in ("texts", "pairs", "values", "parts", "children", "others")}
+    for field in message.fields:
+        kind = _kind(field)
+        is_message = kind in {"parts", "children"}
+        kinds[kind].append((field.name, _level(field.message_type)) if is_message else field.name)
+    return Level(**{kind: tuple(found) for kind, found in kinds.items()})
+
+
+def _kind(field: Any) -> str:
+    message = field.message_type
+    if message is None:
+        return "texts" if field.type == FieldDescriptor.TYPE_STRING else "others"
+    if message.full_name in {_PAIR, _VALUE}:
+        return "pairs" if message.full_name == _PAIR else "values"
+    return "children" if _leads_to_records(message) else "parts"
+
+
+def _leads_to_records(message: Any) -> bool:
+    if message.full_name in _RECORDS:
+        return True
+    inner = [field.message_type for field in message.fields if field.message_type is not None]
+    return any(_leads_to_records(one) for one in inner if one.full_name not in {_PAIR, _VALUE})
+
+
+def _merged(level: Level) -> Spec:
+    inner = {name: Merged(_merged(part)) for name, part in (*level.parts, *level.children) if holds_text(part)}
+    return {**dict.fromkeys((*level.texts, *level.pairs, *level.values), EVERY), **inner}
+
+
+def _apart(message: Any, level: Level, complete: bool) -> Spec:
+    fields: Mapping[str, Any] = message.fields_by_name
+    inner = {
+        name: Each(_apart(fields[name].message_type, part, complete))
+        for name, part in (*level.parts, *level.children)
+        if complete or holds_text(part)
+    }
+    others = dict.fromkeys(level.others, EVERY) if complete else {}
+    return {**dict.fromkeys((*level.texts, *level.pairs, *level.values), EVERY), **inner, **others}
+
+
+def holds_text(level: Level) -> bool:
+    """Say whether there is a place in a message or below it."""
+    has_own = bool(level.texts or level.pairs or level.values)
+    return has_own or any(holds_text(inner) for _, inner in (*level.parts, *level.children))

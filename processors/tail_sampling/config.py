@@ -1,0 +1,86 @@
+"""What a user may write under `tail_sampling`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from collector.api import ComponentConfig, Duration
+from collector.config_types import or_defaults
+from processors.tail_sampling.policies.config import Policies
+
+
+class DecisionCacheConfig(ComponentConfig):
+    sampled_cache_size: int = Field(
+        default=100_000,
+        ge=0,
+        description="Kept traces to remember, so that spans that come after the decision are sent too; each takes "
+        "about 200 bytes. 0 for none.",
+    )
+    non_sampled_cache_size: int = Field(
+        default=1_000_000,
+        ge=0,
+        description="Dropped traces to remember, so that spans that come after the decision are dropped too; each "
+        "takes 7 bytes. 0 for none.",
+    )
+
+
+class TailSamplingConfig(ComponentConfig):
+    policies: Policies = Field(
+        description="What is asked of each trace. One policy that samples keeps it, unless another has a veto."
+    )
+    sample_on_first_match: bool = Field(
+        default=False, description="Whether to stop asking at the first policy that samples."
+    )
+    decision_wait: Duration = Field(
+        default=30.0, description="How long spans are held, from the first one of a trace on, before it is decided on."
+    )
+    decision_wait_after_root_received: Duration = Field(
+        default=0.0,
+        description="How long to wait at most once a span without a parent has come; 0 waits for `decision_wait`.",
+    )
+    num_traces: int = Field(
+        default=50_000, ge=1, description="How many undecided traces are held at most; see `block_on_overflow`."
+    )
+    maximum_held_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="How many bytes of spans of undecided traces are held at most; see `block_on_overflow`. "
+        "A span takes about a third more of memory than it has bytes. 0 for any number.",
+    )
+    block_on_overflow: bool = Field(
+        default=False,
+        description="What to do with more than `num_traces` or `maximum_held_bytes`: false decides on the oldest trace "
+        "before its time, true refuses data, which its senders then keep.",
+    )
+    maximum_trace_size_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="A trace whose spans have more bytes than this is dropped, and counted as too large. 0 for any.",
+    )
+    expected_new_traces_per_sec: int = Field(
+        default=0, ge=0, description="Accepted, so that configurations of the Collector run; nothing depends on it."
+    )
+    decision_cache: Annotated[DecisionCacheConfig, BeforeValidator(or_defaults)] = Field(
+        default=DecisionCacheConfig(), description="How many decisions are remembered for spans that come late."
+    )
+    drop_pending_traces_on_shutdown: bool = Field(
+        default=False,
+        description="What to do at the end with traces whose time has not come: false decides on what there is.",
+    )
+    record_policy: bool = Field(
+        default=True,
+        description="Write `tailsampling.policy`, and where they apply `tailsampling.composite_policy` and "
+        "`tailsampling.cached_decision`, on the scope of kept spans.",
+    )
+    record_rate: bool = Field(
+        default=True,
+        description="Write the sampling threshold that kept spans passed by chance as `th` into the member `ot` of "
+        "their trace state, so that whoever counts spans knows how many each stands for.",
+    )
+    decisions: int = Field(
+        default=10_000,
+        ge=0,
+        description="How many decisions are remembered with their reasons, for `pyotelcol explain`.",
+    )

@@ -1,0 +1,87 @@
+"""Traces on which nothing has been decided, in the order in which their time comes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from processors.tail_sampling.grouping import Entries
+from processors.tail_sampling.trace import Origin, Part, Trace
+
+
+class Held:
+    """What has come of one trace.  A million spans may be held, so there are two objects for each trace and no more."""
+
+    __slots__ = ("entries", "has_root", "size", "spans", "trace_id")
+
+    def __init__(self, trace_id: bytes, entries: Entries, size: int) -> None:
+        self.trace_id = trace_id
+        self.entries = entries
+        self.size = size
+        """Bytes of all spans."""
+        self.spans = len(entries) - 1
+        self.has_root = False
+
+    def add(self, entries: Entries, size: int) -> None:
+        """Take over spans of the same trace that came together."""
+        self.entries += entries
+        self.spans += len(entries) - 1
+        self.size += size
+
+    def trace(self) -> Trace:
+        """Return what policies look at."""
+        return Trace(self.trace_id, parts_of(self.entries), self.size)
+
+    def forget(self) -> None:
+        """Let go of the spans.  This object may have to wait in a line until its time comes."""
+        self.entries = []
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing has been decided yet."""
+        return bool(self.entries)
+
+
+def parts_of(entries: Entries) -> list[Part]:
+    """Return the spans with their origins, each origin once, in the order in which they first came."""
+    by_origin: dict[Origin, list[bytes]] = {}
+    spans: list[bytes] = []
+    for entry in entries:
+        if isinstance(entry, bytes):
+            spans.append(entry)
+        else:
+            spans = by_origin.setdefault(entry, [])
+    return [Part(origin, spans) for origin, spans in by_origin.items()]
+
+
+class Line:
+    """Traces that all wait for the same number of seconds, the first of them in front."""
+
+    def __init__(self, wait: float) -> None:
+        self.wait = wait
+        self._traces: deque[Held] = deque()
+        self._due: deque[float] = deque()  # beside the traces: a number costs no object, a pair would
+
+    def join(self, held: Held, now: float) -> None:
+        """Have a trace wait from `now` on."""
+        self._traces.append(held)
+        self._due.append(now + self.wait)
+
+    def next_due(self) -> float | None:
+        """Return when the first of those that still wait is to be decided; None if nobody waits."""
+        while self._traces and not self._traces[0].is_waiting:
+            self._leave()
+        return self._due[0] if self._due else None
+
+    def first(self) -> Held | None:
+        """Return the trace that has waited longest, which leaves the line."""
+        return None if self.next_due() is None else self._leave()
+
+    def due(self, now: float) -> Iterator[Held]:
+        """Yield traces whose time has come; each leaves the line."""
+        while (due := self.next_due()) is not None and due <= now:
+            yield self._leave()
+
+    def _leave(self) -> Held:
+        self._due.popleft()
+        return self._traces.popleft()

@@ -1,0 +1,222 @@
+"""Holds spans until there is reason to believe that their traces are complete, then decides on each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from collector.api import Batch, Consumer, DropReason, RefusalReason, RetryableError, Settings, Signal
+from collector.wire.projection import VALUE, project
+from processors.tail_sampling.config import TailSamplingConfig
+from processors.tail_sampling.grouping import NO_TRACE, Entries, Grouping
+from processors.tail_sampling.held import Held, Line
+from processors.tail_sampling.measures import PREFIX, Measures
+from processors.tail_sampling.outbox import Outbox, as_it_came
+from processors.tail_sampling.ring import How, Ring
+from processors.tail_sampling.scopes import scope_with_reason
+from processors.tail_sampling.verdicts import Decides, Verdicts
+
+_SLICE = 0.005
+"""Seconds of deciding after which others have their turn."""
+_CHECK = 16
+"""Traces between two looks at the clock."""
+_MOST_IN_A_SLICE = 512
+"""Traces after which others have their turn in any case."""
+_TICK = 0.1
+"""Seconds between two rounds of deciding at least, so that what is kept goes out in large requests."""
+_PARENT: Any = project(Span, {"parent_span_id": VALUE})
+_HAS_PARENT = b'"\x08'
+"""How the parent is written of a span that begins with a trace id and a span id: field 4 with 8 bytes."""
+
+
+class TailSampling:
+    """Sends all spans of a trace or none, however they come."""
+
+    def __init__(
+        self, config: TailSamplingConfig, settings: Settings, next: Consumer, decides: Decides, ring: Ring
+    ) -> None:
+        self._config = config
+        self._settings = settings
+        self._next = next
+        self._ring = ring
+        self._measures = Measures(settings.telemetry)
+        self._grouping = Grouping(Signal.TRACES)
+        scope_of = scope_with_reason if config.record_policy else as_it_came
+        self._outbox = Outbox(Signal.TRACES, settings, next, scope_of)
+        self._verdicts = Verdicts(config, settings, decides, self._outbox, ring, self._measures)
+        self._traces: dict[bytes, Held] = {}
+        self._size = 0
+        self._line = Line(config.decision_wait)
+        self._roots = Line(config.decision_wait_after_root_received)
+        self._has_arrived = asyncio.Event()
+        self._has_root = asyncio.Event()
+        self._rounds = 0
+        self._is_closed = False
+        settings.telemetry.gauge(PREFIX + "sampling_traces_on_memory", "Undecided traces.", lambda: len(self._traces))
+        settings.telemetry.gauge(PREFIX + "held_bytes", "Bytes of undecided traces' spans.", lambda: self._size)
+
+    def admits(self, items: int, size: int) -> RetryableError | None:
+        """Say no while what comes next is behind, or there is no room and `block_on_overflow`."""
+        if refusal := self._outbox.admits(items, size):
+            return refusal
+        if not self._config.block_on_overflow or not self._is_full(size):
+            return None
+        message = "as many undecided traces are held as may be"
+        return RetryableError(message, retry_after=1.0, reason=RefusalReason.QUEUE_FULL)
+
+    async def consume(self, batch: Batch) -> None:
+        if batch.signal is not Signal.TRACES:
+            await self._next.consume(batch)
+            return
+        if self._is_closed:
+            self._settings.telemetry.dropped(Signal.TRACES, DropReason.SHUTDOWN_DEADLINE, len(batch))
+            return
+        groups = list(self._grouping.groups(batch))
+        self._settings.telemetry.held(Signal.TRACES, len(batch))
+        now = self._settings.clock.monotonic()
+        for group in groups:
+            for trace_id, entries in group.by_trace.items():
+                self._take(trace_id, entries, now)
+        if not self._config.block_on_overflow:
+            self._make_room(now)
+        self._has_arrived.set()
+        self._settle()
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        self._is_closed = False
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(self._outbox.pass_on()),
+                    tasks.create_task(self._decide_in_time(self._line, self._has_arrived, How.DECISION_WAIT)),
+                    tasks.create_task(self._decide_in_time(self._roots, self._has_root, How.ROOT)),
+                ]
+                try:
+                    yield
+                    await self._decide_on_all()
+                    await self._outbox.drain()
+                finally:
+                    self._is_closed = True
+                    for task in running:
+                        task.cancel()
+        finally:
+            self._give_up()
+
+    def decisions_on(self, trace_id: bytes) -> list[dict[str, object]]:
+        """Return what was decided on a trace, the newest last, and whether it is still to be decided."""
+        decided = self._ring.decisions_on(trace_id)
+        held = self._traces.get(trace_id)
+        return [*decided, {"decision": "pending", "spans": held.spans}] if held else decided
+
+    def _take(self, trace_id: bytes, entries: Entries, now: float) -> None:
+        if trace_id == NO_TRACE:
+            self._verdicts.pass_on(entries)
+            return
+        size = sum(map(len, entries[1:]))
+        held = self._traces.get(trace_id)
+        if held is not None:
+            held.add(entries, size)
+        elif self._verdicts.follow(trace_id, entries, now):
+            return
+        else:
+            held = self._traces[trace_id] = Held(trace_id, entries, size)
+            self._line.join(held, now)
+            self._measures.new_traces.add(1)
+        self._size += size
+        if 0 < self._config.maximum_trace_size_bytes < held.size:
+            self._forget(held)
+            self._verdicts.too_large(held)
+        elif self._roots.wait and not held.has_root and _has_root(entries):
+            held.has_root = True
+            self._roots.join(held, now)
+            self._has_root.set()
+
+    def _is_full(self, more: int = 0) -> bool:
+        most = self._config.maximum_held_bytes
+        return len(self._traces) >= self._config.num_traces or 0 < most < self._size + more
+
+    def _make_room(self, now: float) -> None:
+        """Decide on the oldest before their time: on less than could be known, but on all."""
+        most = self._config.maximum_held_bytes
+        while len(self._traces) > self._config.num_traces or 0 < most < self._size:
+            if (held := self._line.first()) is None:
+                return
+            self._measures.too_early.add(1)
+            self._decide(held, now, How.OVERFLOW)
+
+    async def _decide_in_time(self, line: Line, joined: asyncio.Event, how: How) -> None:
+        """Decide on those in a line, each when its time has come, for ever."""
+        clock = self._settings.clock
+        while True:
+            due = line.next_due()
+            if due is None:
+                joined.clear()
+                await joined.wait()
+                continue
+            pause = due - clock.monotonic()
+            if pause > 0:
+                await clock.sleep(max(pause, min(_TICK, line.wait / 10)))
+            await self._decide_until(line, clock.monotonic(), how)
+
+    async def _decide_until(self, line: Line, end: float, how: How) -> None:
+        """Decide on those in a line whose time is up at `end`, in slices, so that nobody waits long for the loop."""
+        self._rounds += 1
+        try:
+            while not self._decide_slice(line, end, how):
+                self._verdicts.settle()
+                await asyncio.sleep(0)
+        finally:
+            self._rounds -= 1
+            self._settle()
+
+    def _decide_slice(self, line: Line, end: float, how: How) -> bool:
+        """Decide for as long as one may hold the loop; return whether that was all."""
+        clock = self._settings.clock
+        started = clock.monotonic()
+        for count, held in enumerate(line.due(end), 1):
+            self._decide(held, started, how)
+            if count % _CHECK == 0 and (count >= _MOST_IN_A_SLICE or clock.monotonic() - started > _SLICE):
+                return False
+        return True
+
+    def _decide(self, held: Held, now: float, how: How) -> None:
+        self._forget(held)
+        if how is How.SHUTDOWN and self._config.drop_pending_traces_on_shutdown:
+            self._verdicts.leave(held)
+        else:
+            self._verdicts.decide(held, now, how)
+
+    def _forget(self, held: Held) -> None:
+        del self._traces[held.trace_id]
+        self._size -= held.size
+
+    async def _decide_on_all(self) -> None:
+        await self._decide_until(self._line, float("inf"), How.SHUTDOWN)
+
+    def _settle(self) -> None:
+        """Count what was dropped, and send what was kept unless more is about to be."""
+        self._verdicts.settle()
+        if not self._rounds:
+            self._outbox.flush()
+
+    def _give_up(self) -> None:
+        """Count what the drain timeout left behind."""
+        self._verdicts.settle()
+        self._outbox.give_up()
+        left = sum([held.spans for held in self._traces.values()])
+        for held in self._traces.values():
+            held.forget()
+        self._traces.clear()
+        self._size = 0
+        self._settings.telemetry.held(Signal.TRACES, -left)
+        self._settings.telemetry.dropped(Signal.TRACES, DropReason.SHUTDOWN_DEADLINE, left)
+
+
+def _has_root(entries: Entries) -> bool:
+    """Say whether one of some spans has no parent."""
+    return any(span[28:30] != _HAS_PARENT and not _PARENT.FromString(span).parent_span_id for span in entries[1:])

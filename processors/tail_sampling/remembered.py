@@ -1,0 +1,111 @@
+"""What was decided, for spans that come late.
+
+Kept traces are few and have something to say about each; dropped ones are many, and all that matters is that they were
+dropped.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+_SIZE = 7
+"""Bytes of a fingerprint."""
+_ROOM = 128
+"""Fingerprints in one bucket: a search through 896 bytes takes a tenth of a microsecond."""
+_MASK = (1 << 64) - 1
+
+
+class Reason:
+    """Why spans were kept.  Equal ones are one object, so that spans are brought together by it at little cost."""
+
+    __slots__ = ("composite", "is_late", "policy")
+
+    def __init__(self, policy: str, composite: str = "", *, is_late: bool = False) -> None:
+        self.policy = policy
+        self.composite = composite
+        """The sub-policy that decided within a composite one; empty for others."""
+        self.is_late = is_late
+        """Whether the decision was older than the spans."""
+
+
+class Kept(NamedTuple):
+    """A trace that was kept."""
+
+    reason: Reason
+    threshold: int
+    """The rejection threshold that it passed (`collector.sampling`)."""
+    randomness: int | None
+    """What was compared with it, if it is not the trace's own."""
+    when: float
+    """Seconds of a clock that never jumps."""
+
+
+class KeptTraces:
+    """Remembers the traces that were last kept or asked for, up to `size`."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: OrderedDict[bytes, Kept] = OrderedDict()
+
+    def add(self, trace_id: bytes, kept: Kept) -> None:
+        """Remember a trace, and forget the one that was longest of no use."""
+        self._kept[trace_id] = kept
+        self._kept.move_to_end(trace_id)
+        if len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+
+    def find(self, trace_id: bytes) -> Kept | None:
+        """Return what is remembered of a trace."""
+        found = self._kept.get(trace_id)
+        if found is not None:
+            self._kept.move_to_end(trace_id)
+        return found
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+class DroppedTraces:
+    """Remembers that traces were dropped: at least the last `size` of them, give or take those of one bucket.
+
+    An id is kept as 7 bytes of Python's hash of it, which nobody outside the process can foresee, in the bucket that
+    all 8 bytes of the hash choose; a full bucket forgets its oldest.  A trace that was never seen is taken for a
+    dropped one if these 8 bytes are those of one remembered: with n of them once in 2**64 / n traces, which for a
+    million is once in 18 million million, and for fewer more rarely.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._buckets = -(-size // _ROOM)
+        self._table = bytearray(self._buckets * _ROOM * _SIZE)
+        self._next = bytearray(self._buckets)  # where each bucket is written next
+
+    def add(self, trace_id: bytes) -> None:
+        """Remember a trace that was dropped."""
+        if not self._buckets:
+            return
+        bucket, print_ = self._place(trace_id)
+        slot = self._next[bucket]
+        start = (bucket * _ROOM + slot) * _SIZE
+        self._table[start : start + _SIZE] = print_
+        self._next[bucket] = (slot + 1) % _ROOM
+
+    def __contains__(self, trace_id: bytes) -> bool:
+        if not self._buckets:
+            return False
+        bucket, print_ = self._place(trace_id)
+        start = bucket * _ROOM * _SIZE
+        end = start + _ROOM * _SIZE
+        found = self._table.find(print_, start, end)
+        while found >= 0 and (found - start) % _SIZE:  # it lies across two others
+            found = self._table.find(print_, found + 1, end)
+        return found >= 0
+
+    @property
+    def memory(self) -> int:
+        """Bytes that all of it takes."""
+        return len(self._table) + len(self._next)
+
+    def _place(self, trace_id: bytes) -> tuple[int, bytes]:
+        value = hash(trace_id) & _MASK
+        return value % self._buckets, (value >> 8 or 1).to_bytes(_SIZE, "big")

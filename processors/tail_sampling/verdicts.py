@@ -1,0 +1,195 @@
+"""What becomes of a trace: asks the policies, remembers what they said, and sends or drops its spans accordingly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from collector.api import DropReason, Settings, Signal
+from collector.sampling import ALWAYS, with_threshold
+from processors.tail_sampling.config import TailSamplingConfig
+from processors.tail_sampling.grouping import Entries
+from processors.tail_sampling.held import Held, parts_of
+from processors.tail_sampling.measures import Measures
+from processors.tail_sampling.outbox import Outbox
+from processors.tail_sampling.policy import Policy, Verdict
+from processors.tail_sampling.remembered import DroppedTraces, Kept, KeptTraces, Reason
+from processors.tail_sampling.ring import How, Ring
+from processors.tail_sampling.trace import Part, Trace
+
+_MOST_REASONS = 10_000
+"""Reasons that are shared; there is one for each policy, unless somebody writes policies that invent names."""
+
+
+class Decision(Protocol):
+    """What all policies together say of a trace."""
+
+    @property
+    def kept(self) -> bool: ...
+    @property
+    def policy(self) -> str:
+        """The name of the one that decided; empty if none did."""
+
+    @property
+    def composite(self) -> str:
+        """The sub-policy of a composite policy that decided; empty for others."""
+
+    @property
+    def decision(self) -> str:
+        """sampled, not_sampled or dropped."""
+
+    @property
+    def threshold(self) -> int:
+        """The rejection threshold (`collector.sampling`) that a kept trace passed."""
+
+    @property
+    def randomness(self) -> int | None:
+        """What was compared with the threshold, if it is not the trace's own."""
+
+    @property
+    def votes(self) -> Sequence[Verdict | None]:
+        """Of each policy that was asked; None for an error."""
+
+
+class Decides(Protocol):
+    """Asks all policies."""
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """By name, in the order of the votes."""
+
+    def decide(self, trace: Trace, now: float) -> Decision: ...
+
+
+class Verdicts:
+    """Sends or drops spans that the processor holds, and counts them.
+
+    What is dropped is counted when the caller says so (`settle`), before others have their turn.
+    """
+
+    def __init__(
+        self,
+        config: TailSamplingConfig,
+        settings: Settings,
+        decides: Decides,
+        outbox: Outbox,
+        ring: Ring,
+        measures: Measures,
+    ) -> None:
+        self._settings = settings
+        self._decides = decides
+        self._outbox = outbox
+        self._ring = ring
+        self._measures = measures
+        self._policies = list(decides.policies)
+        self._record_rate = config.record_rate
+        self._kept = KeptTraces(config.decision_cache.sampled_cache_size)
+        self._dropped = DroppedTraces(config.decision_cache.non_sampled_cache_size)
+        self._reasons: dict[tuple[str, str, bool], Reason] = {}
+        self._sampled_out = 0
+
+    def decide(self, held: Held, now: float, how: How) -> bool:
+        """Send the spans of a trace, or drop them; return whether they are sent.  A bug in a policy costs its trace."""
+        trace = held.trace()
+        try:
+            decision = self._decides.decide(trace, now)
+        except Exception as bug:
+            self._settings.logger.error("%s: unexpected error, a trace is dropped", self._settings.id, exc_info=bug)
+            self._settings.telemetry.held(Signal.TRACES, -held.spans)
+            self._settings.telemetry.dropped(Signal.TRACES, DropReason.PLUGIN_ERROR, held.spans)
+            self._dropped.add(held.trace_id)
+            held.forget()
+            return False
+        self._note(held, decision, how)
+        if decision.kept:
+            reason = self._reason(decision.policy, decision.composite)
+            self._kept.add(held.trace_id, Kept(reason, decision.threshold, decision.randomness, now))
+            self._send(trace.parts, reason, decision.threshold, decision.randomness)
+        else:
+            self._sampled_out += held.spans
+            self._dropped.add(held.trace_id)
+        held.forget()
+        return decision.kept
+
+    def too_large(self, held: Held) -> None:
+        """Drop a trace of which there is more than anybody wants."""
+        self._drop(held, How.TRACE_SIZE)
+        self._measures.too_large.add(1)
+
+    def leave(self, held: Held) -> None:
+        """Drop a trace that nobody has time to decide on."""
+        self._drop(held, How.SHUTDOWN)
+
+    def follow(self, trace_id: bytes, entries: Entries, now: float) -> bool:
+        """Do with late spans as was decided on their trace; return whether that is remembered."""
+        if kept := self._kept.find(trace_id):
+            reason = self._reason(kept.reason.policy, kept.reason.composite, is_late=True)
+            self._send(parts_of(entries), reason, kept.threshold, kept.randomness)
+            self._measures.late_age(now - kept.when)
+        elif trace_id in self._dropped:
+            self._sampled_out += len(entries) - 1
+        else:
+            return False
+        self._measures.late(kept is not None, len(entries) - 1)
+        self._ring.note_late(
+            trace_id,
+            at=self._settings.clock.time(),
+            spans=len(entries) - 1,
+            kept=kept is not None,
+            policy=kept.reason.policy if kept else "",
+        )
+        return True
+
+    def pass_on(self, entries: Entries) -> None:
+        """Send spans that belong to no trace."""
+        for part in parts_of(entries):
+            self._outbox.put(part.origin, None, part.spans)
+
+    def knows(self, trace_id: bytes) -> bool | None:
+        """Say whether a trace was kept; None if nothing is remembered of it."""
+        if self._kept.find(trace_id):
+            return True
+        return False if trace_id in self._dropped else None
+
+    def settle(self) -> None:
+        """Count what was dropped since the last time."""
+        dropped, self._sampled_out = self._sampled_out, 0
+        if dropped:
+            self._settings.telemetry.held(Signal.TRACES, -dropped)
+            self._settings.telemetry.dropped(Signal.TRACES, DropReason.SAMPLED_OUT, dropped)
+
+    def _drop(self, held: Held, how: How) -> None:
+        self._sampled_out += held.spans
+        self._dropped.add(held.trace_id)
+        self._measures.decided("not_sampled", kept=False)
+        at = self._settings.clock.time()
+        self._ring.note(held.trace_id, at=at, spans=held.spans, kept=False, policy="", verdicts=(), how=how)
+        held.forget()
+
+    def _note(self, held: Held, decision: Decision, how: How) -> None:
+        self._measures.decided(decision.decision, decision.kept)
+        self._measures.voted(self._policies, decision.votes, held.spans)
+        self._ring.note(
+            held.trace_id,
+            at=self._settings.clock.time(),
+            spans=held.spans,
+            kept=decision.kept,
+            policy=decision.policy,
+            verdicts=decision.votes,
+            how=how,
+            threshold=decision.threshold,
+        )
+
+    def _send(self, parts: Sequence[Part], reason: Reason, threshold: int, explicit: int | None) -> None:
+        for origin, spans in parts:
+            if self._record_rate and threshold != ALWAYS:
+                spans = [with_threshold(span, threshold, explicit) for span in spans]  # noqa: PLW2901  the same, written on
+            self._outbox.put(origin, reason, spans)
+
+    def _reason(self, policy: str, composite: str, *, is_late: bool = False) -> Reason:
+        reason = self._reasons.get((policy, composite, is_late))
+        if reason is None:
+            if len(self._reasons) >= _MOST_REASONS:
+                self._reasons.clear()
+            reason = self._reasons[policy, composite, is_late] = Reason(policy, composite, is_late=is_late)
+        return reason
