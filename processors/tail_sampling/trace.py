@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -138,11 +138,18 @@ class Trace:
             if needle in resource and mentioning in resource and key in (attributes := _resource(resource)):
                 yield attributes[key]
 
-    def spans(self) -> Iterator[Span]:
-        """Yield every span to be read, with its resource and scope."""
+    def spans(self, wanted: Callable[[bytes], bool] | None = None) -> Iterator[Span]:
+        """Yield every span to be read, with its resource and scope.
+
+        Args:
+            wanted: says of a serialised span whether to yield it; all are unless given.
+        """
         for part in self.parts:
+            raws = part.spans if wanted is None else [*filter(wanted, part.spans)]
+            if not raws:
+                continue
             resource, scope = _resource(part.origin.resource), _scope(part.origin.scope)
-            for raw in part.spans:
+            for raw in raws:
                 span = Span(raw)
                 span.resource, span.scope = resource, scope
                 yield span

@@ -8,6 +8,7 @@ from typing import Any
 from processors.tail_sampling.policies.attributes import boolean_attribute, numeric_attribute, string_attribute
 from processors.tail_sampling.policies.chance import probabilistic
 from processors.tail_sampling.policies.combined import All, Composite, NamedPolicy, Not
+from processors.tail_sampling.policies.conditions import Conditions
 from processors.tail_sampling.policies.config import PolicyConfig
 from processors.tail_sampling.policies.limits import bytes_limiting, rate_limiting
 from processors.tail_sampling.policies.shape import (
@@ -42,6 +43,7 @@ BUILDERS: Mapping[str, Callable[[Any], Policy]] = {
     "span_count": SpanCount,
     "trace_state": TraceStateMember,
     "trace_flags": lambda _: TraceFlags(),
+    "ottl_condition": Conditions,
     "and": lambda block: All(build_policies(block.and_sub_policy)),
     "not": lambda block: Not(build_policies([block.not_sub_policy])[0]),
     "drop": lambda block: All(build_policies(block.drop_sub_policy), Vote.DROPPED),

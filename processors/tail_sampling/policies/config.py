@@ -5,11 +5,14 @@ All blocks stand in one model, so that a mistake is reported under the very path
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+import difflib
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from collector.api import ComponentConfig
+from collector.ottl.condition import parse_condition
+from collector.ottl.context import Context
 from collector.patterns import compile_pattern
 
 _KEY = "Key of the attribute, of a span or of its resource."
@@ -106,6 +109,37 @@ class TraceStateConfig(ComponentConfig):
     values: list[str] = Field(min_length=1, description="Values of which it has one.")
 
 
+def _of_spans(condition: str) -> str:
+    parse_condition(condition, Context.SPAN)
+    return condition
+
+
+def _of_span_events(condition: str) -> str:
+    parse_condition(condition, Context.SPANEVENT)
+    return condition
+
+
+class OttlConditionConfig(ComponentConfig):
+    error_mode: Literal["propagate", "ignore", "silent"] = Field(
+        default="propagate",
+        description="What becomes of a condition that cannot be asked of a span, such as one that compares what cannot "
+        "be compared: `propagate` makes it an error of the policy, which then has no vote; `ignore` goes on with the "
+        "next condition and tells the error to whoever asks why; `silent` goes on and tells nobody.",
+    )
+    span: list[Annotated[str, AfterValidator(_of_spans)]] = Field(
+        default=[], description="Conditions of OTTL of which one is true of some span."
+    )
+    spanevent: list[Annotated[str, AfterValidator(_of_span_events)]] = Field(
+        default=[], description="Conditions of OTTL of which one is true of some event of some span."
+    )
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if not self.span and not self.spanevent:
+            raise ValueError("needs at least one condition, under `span` or `spanevent`")
+        return self
+
+
 class AndConfig(ComponentConfig):
     and_sub_policy: list[SubPolicy] = Field(
         min_length=1, description="Policies that all have to sample. They are asked in this order, up to the first no."
@@ -153,28 +187,43 @@ class CompositeConfig(ComponentConfig):
         return self
 
 
+PolicyType = Literal[
+    "always_sample",
+    "latency",
+    "numeric_attribute",
+    "string_attribute",
+    "boolean_attribute",
+    "status_code",
+    "probabilistic",
+    "rate_limiting",
+    "bytes_limiting",
+    "span_count",
+    "trace_state",
+    "trace_flags",
+    "ottl_condition",
+    "and",
+    "not",
+    "drop",
+    "composite",
+]
+_TYPES = get_args(PolicyType)
+
+
+def _is_known(name: Any) -> Any:
+    if name in _TYPES:
+        return name
+    close = difflib.get_close_matches(name, _TYPES, 1) if isinstance(name, str) else []
+    suggestion = f"; did you mean {close[0]}?" if close else "."
+    raise ValueError(f"there is no policy of type {name!r}{suggestion} Known: {', '.join(_TYPES)}")
+
+
 class PolicyConfig(ComponentConfig):
-    """One policy.  A further type is a word in `type`, a field, and a line in `build.BUILDERS`."""
+    """One policy.  A further type is a word in `PolicyType`, a field, and a line in `build.BUILDERS`."""
 
     name: str = Field(min_length=1, description="What the policy is called in metrics and explanations.")
-    type: Literal[
-        "always_sample",
-        "latency",
-        "numeric_attribute",
-        "string_attribute",
-        "boolean_attribute",
-        "status_code",
-        "probabilistic",
-        "rate_limiting",
-        "bytes_limiting",
-        "span_count",
-        "trace_state",
-        "trace_flags",
-        "and",
-        "not",
-        "drop",
-        "composite",
-    ] = Field(description="What the policy looks at; its settings stand in a block that is called the same.")
+    type: Annotated[PolicyType, BeforeValidator(_is_known)] = Field(
+        description="What the policy looks at; its settings stand in a block that is called the same."
+    )
     always_sample: EmptyConfig | None = Field(default=None, description="Keeps every trace.")
     latency: LatencyConfig | None = Field(default=None, description="By how long the whole trace took.")
     numeric_attribute: NumericAttributeConfig | None = Field(default=None, description="By a number.")
@@ -187,6 +236,9 @@ class PolicyConfig(ComponentConfig):
     span_count: SpanCountConfig | None = Field(default=None, description="By the number of spans.")
     trace_state: TraceStateConfig | None = Field(default=None, description="By a member of the W3C trace state.")
     trace_flags: EmptyConfig | None = Field(default=None, description="Some span has the W3C flag `sampled`.")
+    ottl_condition: OttlConditionConfig | None = Field(
+        default=None, description="By a condition in the transformation language of the OpenTelemetry Collector."
+    )
     and_: AndConfig | None = Field(default=None, alias="and", description="All of several policies.")
     not_: NotConfig | None = Field(default=None, alias="not", description="The opposite of a policy.")
     drop: DropConfig | None = Field(default=None, description="A veto.")
