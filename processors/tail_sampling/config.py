@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -9,6 +10,20 @@ from pydantic import BeforeValidator, Field
 from collector.api import ComponentConfig, Duration
 from collector.config_types import or_defaults
 from processors.tail_sampling.policies.config import Policies
+
+
+class Logs(enum.StrEnum):
+    """What becomes of log records."""
+
+    IGNORE = "ignore"
+    FOLLOW = "follow"
+
+
+class LogsWithoutTrace(enum.StrEnum):
+    """What becomes of log records on whose trace nobody decides."""
+
+    KEEP = "keep"
+    DROP = "drop"
 
 
 class DecisionCacheConfig(ComponentConfig):
@@ -68,6 +83,24 @@ class TailSamplingConfig(ComponentConfig):
     drop_pending_traces_on_shutdown: bool = Field(
         default=False,
         description="What to do at the end with traces whose time has not come: false decides on what there is.",
+    )
+    logs: Logs = Field(
+        default=Logs.IGNORE,
+        description="What becomes of log records, if the same component stands in a pipeline of logs too: `ignore` "
+        "passes them on, `follow` sends or drops them with the trace whose id they have. Those of a trace that is not "
+        "decided on wait for it, those without a trace id do not.",
+    )
+    logs_without_trace: LogsWithoutTrace = Field(
+        default=LogsWithoutTrace.KEEP,
+        description="With `logs: follow`: what becomes of log records of whose trace no span came within "
+        "`decision_wait`, or whose decision is forgotten.",
+    )
+    maximum_held_log_bytes: int = Field(
+        default=64 << 20,
+        ge=1,
+        description="With `logs: follow`: how many bytes of log records wait for decisions at most, and they may be of "
+        "`num_traces` traces. What is over passes on undecided, the oldest first; with `block_on_overflow` new ones "
+        "are refused.",
     )
     record_policy: bool = Field(
         default=True,

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Iterator
 
+from collector.api import Clock
 from processors.tail_sampling.grouping import Entries
 from processors.tail_sampling.trace import Origin, Part, Trace
+
+_TICK = 0.1
+"""Seconds between two rounds of deciding at least, so that what is kept goes out in large requests."""
 
 
 class Held:
     """What has come of one trace.  A million spans may be held, so there are two objects for each trace and no more."""
 
-    __slots__ = ("entries", "has_root", "size", "spans", "trace_id")
+    __slots__ = ("entries", "has_root", "records", "size", "trace_id")
 
     def __init__(self, trace_id: bytes, entries: Entries, size: int) -> None:
         self.trace_id = trace_id
         self.entries = entries
         self.size = size
-        """Bytes of all spans."""
-        self.spans = len(entries) - 1
+        """Bytes of all records."""
+        self.records = len(entries) - 1
+        """Their number."""
         self.has_root = False
 
     def add(self, entries: Entries, size: int) -> None:
-        """Take over spans of the same trace that came together."""
+        """Take over records of the same trace that came together."""
         self.entries += entries
-        self.spans += len(entries) - 1
+        self.records += len(entries) - 1
         self.size += size
 
     def trace(self) -> Trace:
@@ -33,7 +39,7 @@ class Held:
         return Trace(self.trace_id, parts_of(self.entries), self.size)
 
     def forget(self) -> None:
-        """Let go of the spans.  This object may have to wait in a line until its time comes."""
+        """Let go of the records.  This object may have to wait in a line until its time comes."""
         self.entries = []
 
     @property
@@ -43,7 +49,7 @@ class Held:
 
 
 def parts_of(entries: Entries) -> list[Part]:
-    """Return the spans with their origins, each origin once, in the order in which they first came."""
+    """Return the records with their origins, each origin once, in the order in which they first came."""
     by_origin: dict[Origin, list[bytes]] = {}
     spans: list[bytes] = []
     for entry in entries:
@@ -61,9 +67,12 @@ class Line:
         self.wait = wait
         self._traces: deque[Held] = deque()
         self._due: deque[float] = deque()  # beside the traces: a number costs no object, a pair would
+        self._has_somebody = asyncio.Event()
 
     def join(self, held: Held, now: float) -> None:
         """Have a trace wait from `now` on."""
+        if not self._traces:
+            self._has_somebody.set()
         self._traces.append(held)
         self._due.append(now + self.wait)
 
@@ -72,6 +81,16 @@ class Line:
         while self._traces and not self._traces[0].is_waiting:
             self._leave()
         return self._due[0] if self._due else None
+
+    async def until_due(self, clock: Clock) -> float:
+        """Return what time it is when somebody's time has come."""
+        while (due := self.next_due()) is None:
+            self._has_somebody.clear()
+            await self._has_somebody.wait()
+        pause = due - clock.monotonic()
+        if pause > 0:
+            await clock.sleep(max(pause, min(_TICK, self.wait / 10)))
+        return clock.monotonic()
 
     def first(self) -> Held | None:
         """Return the trace that has waited longest, which leaves the line."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,10 +11,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.api import Batch, Consumer, DropReason, RefusalReason, RetryableError, Settings, Signal
 from collector.wire.projection import VALUE, project
+from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
 from processors.tail_sampling.grouping import NO_TRACE, Entries, Grouping
 from processors.tail_sampling.held import Held, Line
-from processors.tail_sampling.measures import PREFIX, Measures
+from processors.tail_sampling.measures import Measures
 from processors.tail_sampling.outbox import Outbox, as_it_came
 from processors.tail_sampling.ring import How, Ring
 from processors.tail_sampling.scopes import scope_with_reason
@@ -26,8 +27,6 @@ _CHECK = 16
 """Traces between two looks at the clock."""
 _MOST_IN_A_SLICE = 512
 """Traces after which others have their turn in any case."""
-_TICK = 0.1
-"""Seconds between two rounds of deciding at least, so that what is kept goes out in large requests."""
 _PARENT: Any = project(Span, {"parent_span_id": VALUE})
 _HAS_PARENT = b'"\x08'
 """How the parent is written of a span that begins with a trace id and a span id: field 4 with 8 bytes."""
@@ -37,41 +36,54 @@ class TailSampling:
     """Sends all spans of a trace or none, however they come."""
 
     def __init__(
-        self, config: TailSamplingConfig, settings: Settings, next: Consumer, decides: Decides, ring: Ring
+        self,
+        config: TailSamplingConfig,
+        settings: Settings,
+        next: Consumer,
+        decides: Decides,
+        ring: Ring,
+        common: Common,
     ) -> None:
         self._config = config
         self._settings = settings
-        self._next = next
         self._ring = ring
+        self._common = common
         self._measures = Measures(settings.telemetry)
         self._grouping = Grouping(Signal.TRACES)
         scope_of = scope_with_reason if config.record_policy else as_it_came
         self._outbox = Outbox(Signal.TRACES, settings, next, scope_of)
-        self._verdicts = Verdicts(config, settings, decides, self._outbox, ring, self._measures)
+        self._verdicts = Verdicts(config, settings, decides, self._outbox, ring, self._measures, common)
         self._traces: dict[bytes, Held] = {}
         self._size = 0
         self._line = Line(config.decision_wait)
         self._roots = Line(config.decision_wait_after_root_received)
-        self._has_arrived = asyncio.Event()
-        self._has_root = asyncio.Event()
         self._rounds = 0
         self._is_closed = False
-        settings.telemetry.gauge(PREFIX + "sampling_traces_on_memory", "Undecided traces.", lambda: len(self._traces))
-        settings.telemetry.gauge(PREFIX + "held_bytes", "Bytes of undecided traces' spans.", lambda: self._size)
+        common.join(self)
+
+    @property
+    def traces(self) -> int:
+        """How many undecided ones are held."""
+        return len(self._traces)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all spans of undecided traces."""
+        return self._size
 
     def admits(self, items: int, size: int) -> RetryableError | None:
-        """Say no while what comes next is behind, or there is no room and `block_on_overflow`."""
+        """Say no while what comes next is behind, or there is no room and `block_on_overflow`.
+
+        Whoever holds nothing takes a request of any size: refused once it would be refused for ever.
+        """
         if refusal := self._outbox.admits(items, size):
             return refusal
-        if not self._config.block_on_overflow or not self._is_full(size):
+        if not (self._config.block_on_overflow and self._traces and self._is_full(size)):
             return None
         message = "as many undecided traces are held as may be"
         return RetryableError(message, retry_after=1.0, reason=RefusalReason.QUEUE_FULL)
 
     async def consume(self, batch: Batch) -> None:
-        if batch.signal is not Signal.TRACES:
-            await self._next.consume(batch)
-            return
         if self._is_closed:
             self._settings.telemetry.dropped(Signal.TRACES, DropReason.SHUTDOWN_DEADLINE, len(batch))
             return
@@ -83,7 +95,6 @@ class TailSampling:
                 self._take(trace_id, entries, now)
         if not self._config.block_on_overflow:
             self._make_room(now)
-        self._has_arrived.set()
         self._settle()
 
     @asynccontextmanager
@@ -93,8 +104,8 @@ class TailSampling:
             async with asyncio.TaskGroup() as tasks:
                 running = [
                     tasks.create_task(self._outbox.pass_on()),
-                    tasks.create_task(self._decide_in_time(self._line, self._has_arrived, How.DECISION_WAIT)),
-                    tasks.create_task(self._decide_in_time(self._roots, self._has_root, How.ROOT)),
+                    tasks.create_task(self._decide_in_time(self._line, How.DECISION_WAIT)),
+                    tasks.create_task(self._decide_in_time(self._roots, How.ROOT)),
                 ]
                 try:
                     yield
@@ -111,7 +122,19 @@ class TailSampling:
         """Return what was decided on a trace, the newest last, and whether it is still to be decided."""
         decided = self._ring.decisions_on(trace_id)
         held = self._traces.get(trace_id)
-        return [*decided, {"decision": "pending", "spans": held.spans}] if held else decided
+        return [*decided, {"decision": "pending", "spans": held.records}] if held else decided
+
+    def knows(self, trace_id: bytes) -> bool | None:
+        return self._verdicts.knows(trace_id)
+
+    def holds(self, trace_id: bytes) -> bool:
+        return trace_id in self._traces
+
+    def decide_now(self, trace_ids: Iterable[bytes]) -> None:
+        for trace_id in trace_ids:
+            if held := self._traces.get(trace_id):
+                self._decide(held, self._settings.clock.monotonic(), How.SHUTDOWN)
+        self._settle()
 
     def _take(self, trace_id: bytes, entries: Entries, now: float) -> None:
         if trace_id == NO_TRACE:
@@ -134,7 +157,6 @@ class TailSampling:
         elif self._roots.wait and not held.has_root and _has_root(entries):
             held.has_root = True
             self._roots.join(held, now)
-            self._has_root.set()
 
     def _is_full(self, more: int = 0) -> bool:
         most = self._config.maximum_held_bytes
@@ -149,19 +171,11 @@ class TailSampling:
             self._measures.too_early.add(1)
             self._decide(held, now, How.OVERFLOW)
 
-    async def _decide_in_time(self, line: Line, joined: asyncio.Event, how: How) -> None:
+    async def _decide_in_time(self, line: Line, how: How) -> None:
         """Decide on those in a line, each when its time has come, for ever."""
-        clock = self._settings.clock
         while True:
-            due = line.next_due()
-            if due is None:
-                joined.clear()
-                await joined.wait()
-                continue
-            pause = due - clock.monotonic()
-            if pause > 0:
-                await clock.sleep(max(pause, min(_TICK, line.wait / 10)))
-            await self._decide_until(line, clock.monotonic(), how)
+            now = await line.until_due(self._settings.clock)
+            await self._decide_until(line, now, how)
 
     async def _decide_until(self, line: Line, end: float, how: How) -> None:
         """Decide on those in a line whose time is up at `end`, in slices, so that nobody waits long for the loop."""
@@ -203,12 +217,13 @@ class TailSampling:
         self._verdicts.settle()
         if not self._rounds:
             self._outbox.flush()
+            self._common.settle()
 
     def _give_up(self) -> None:
         """Count what the drain timeout left behind."""
         self._verdicts.settle()
         self._outbox.give_up()
-        left = sum([held.spans for held in self._traces.values()])
+        left = sum([held.records for held in self._traces.values()])
         for held in self._traces.values():
             held.forget()
         self._traces.clear()

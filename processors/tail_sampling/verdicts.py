@@ -7,6 +7,7 @@ from typing import Protocol
 
 from collector.api import DropReason, Settings, Signal
 from collector.sampling import ALWAYS, with_threshold
+from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
 from processors.tail_sampling.grouping import Entries
 from processors.tail_sampling.held import Held, parts_of
@@ -75,12 +76,14 @@ class Verdicts:
         outbox: Outbox,
         ring: Ring,
         measures: Measures,
+        common: Common,
     ) -> None:
         self._settings = settings
         self._decides = decides
         self._outbox = outbox
         self._ring = ring
         self._measures = measures
+        self._common = common
         self._policies = list(decides.policies)
         self._record_rate = config.record_rate
         self._kept = KeptTraces(config.decision_cache.sampled_cache_size)
@@ -95,10 +98,11 @@ class Verdicts:
             decision = self._decides.decide(trace, now)
         except Exception as bug:
             self._settings.logger.error("%s: unexpected error, a trace is dropped", self._settings.id, exc_info=bug)
-            self._settings.telemetry.held(Signal.TRACES, -held.spans)
-            self._settings.telemetry.dropped(Signal.TRACES, DropReason.PLUGIN_ERROR, held.spans)
+            self._settings.telemetry.held(Signal.TRACES, -held.records)
+            self._settings.telemetry.dropped(Signal.TRACES, DropReason.PLUGIN_ERROR, held.records)
             self._dropped.add(held.trace_id)
             held.forget()
+            self._common.decided(held.trace_id, kept=False)
             return False
         self._note(held, decision, how)
         if decision.kept:
@@ -106,9 +110,10 @@ class Verdicts:
             self._kept.add(held.trace_id, Kept(reason, decision.threshold, decision.randomness, now))
             self._send(trace.parts, reason, decision.threshold, decision.randomness)
         else:
-            self._sampled_out += held.spans
+            self._sampled_out += held.records
             self._dropped.add(held.trace_id)
         held.forget()
+        self._common.decided(held.trace_id, kept=decision.kept)
         return decision.kept
 
     def too_large(self, held: Held) -> None:
@@ -159,20 +164,21 @@ class Verdicts:
             self._settings.telemetry.dropped(Signal.TRACES, DropReason.SAMPLED_OUT, dropped)
 
     def _drop(self, held: Held, how: How) -> None:
-        self._sampled_out += held.spans
+        self._sampled_out += held.records
         self._dropped.add(held.trace_id)
         self._measures.decided("not_sampled", kept=False)
         at = self._settings.clock.time()
-        self._ring.note(held.trace_id, at=at, spans=held.spans, kept=False, policy="", verdicts=(), how=how)
+        self._ring.note(held.trace_id, at=at, spans=held.records, kept=False, policy="", verdicts=(), how=how)
         held.forget()
+        self._common.decided(held.trace_id, kept=False)
 
     def _note(self, held: Held, decision: Decision, how: How) -> None:
         self._measures.decided(decision.decision, decision.kept)
-        self._measures.voted(self._policies, decision.votes, held.spans)
+        self._measures.voted(self._policies, decision.votes, held.records)
         self._ring.note(
             held.trace_id,
             at=self._settings.clock.time(),
-            spans=held.spans,
+            spans=held.records,
             kept=decision.kept,
             policy=decision.policy,
             verdicts=decision.votes,

@@ -12,6 +12,7 @@ from collector.sampling import ALWAYS
 from collector.telemetry import DROPPED, HELD
 from collector.testing import Sink, make_spans, settings
 from collector.testing.clock import FakeClock
+from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
 from processors.tail_sampling.evaluation import Decision
 from processors.tail_sampling.processor import TailSampling
@@ -45,6 +46,7 @@ def processor(next_, clock, decides=None, **config):
         next_,
         decides or KeepOdd(),
         Ring(100, {}),
+        Common(),
     )
     return made, its.telemetry.telemetry
 
