@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -24,6 +24,24 @@ class LogsWithoutTrace(enum.StrEnum):
 
     KEEP = "keep"
     DROP = "drop"
+
+
+def _only_complete(value: Any) -> Any:
+    if value == "span-ingest":
+        raise ValueError(
+            "span-ingest is not supported, since it decides on requests and not on traces: leave this out and set "
+            "`decision_wait` to how long you can wait, or use the processor probabilistic_sampler, which holds nothing"
+        )
+    return value
+
+
+def _only_memory(value: Any) -> Any:
+    if value is not None:
+        raise ValueError(
+            "there is no storage for held spans but memory: leave this out and bound what is held with "
+            "`maximum_held_bytes`"
+        )
+    return value
 
 
 class DecisionCacheConfig(ComponentConfig):
@@ -76,6 +94,19 @@ class TailSamplingConfig(ComponentConfig):
     )
     expected_new_traces_per_sec: int = Field(
         default=0, ge=0, description="Accepted, so that configurations of the Collector run; nothing depends on it."
+    )
+    num_shards: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Accepted, so that configurations of the Collector run; nothing depends on it: one process decides "
+        "on one core, and several have to be chosen from by trace id.",
+    )
+    sampling_strategy: Annotated[Literal["trace-complete"], BeforeValidator(_only_complete)] = Field(
+        default="trace-complete", description="When to decide: on whole traces. The Collector's other one is refused."
+    )
+    tail_storage: Annotated[None, BeforeValidator(_only_memory)] = Field(
+        default=None, description="Where the Collector can hold spans instead of in memory. Refused."
     )
     decision_cache: Annotated[DecisionCacheConfig, BeforeValidator(or_defaults)] = Field(
         default=DecisionCacheConfig(), description="How many decisions are remembered for spans that come late."

@@ -30,8 +30,6 @@ class How(enum.StrEnum):
     """There was no more room, and it was the oldest."""
     TRACE_SIZE = "trace_size"
     """It was larger than a trace may be."""
-    FIRST_MATCH = "first_match"
-    """A policy was sure before the wait was over."""
     SHUTDOWN = "shutdown"
     """The collector was told to stop."""
     LATE = "late"
