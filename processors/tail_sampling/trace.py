@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 from opentelemetry.proto.trace.v1 import trace_pb2
@@ -137,6 +138,22 @@ class Trace:
         for resource in {part.origin.resource for part in self.parts}:
             if needle in resource and mentioning in resource and key in (attributes := _resource(resource)):
                 yield attributes[key]
+
+    @cached_property
+    def root(self) -> Span | None:
+        """The first span without a parent, with its resource and scope; None if it has not come."""
+        place = next((i for i, head in enumerate(self.heads) if not head.parent_span_id), None)
+        return None if place is None else next(islice(self.spans(), place, None))
+
+    def resources(self, wanted: Callable[[bytes], bool] = bool) -> Iterator[Resource]:
+        """Yield every resource to be read, equal ones once.
+
+        Args:
+            wanted: says of a serialised `ResourceSpans` with nothing but its resource whether to yield that.
+        """
+        for resource in {part.origin.resource for part in self.parts}:
+            if wanted(resource):
+                yield _resource(resource)
 
     def spans(self, wanted: Callable[[bytes], bool] | None = None) -> Iterator[Span]:
         """Yield every span to be read, with its resource and scope.

@@ -10,6 +10,7 @@ from processors.tail_sampling.policies.chance import probabilistic
 from processors.tail_sampling.policies.combined import All, Composite, NamedPolicy, Not
 from processors.tail_sampling.policies.conditions import Conditions
 from processors.tail_sampling.policies.config import PolicyConfig
+from processors.tail_sampling.policies.dynamic import dynamic, ema_throughput
 from processors.tail_sampling.policies.limits import bytes_limiting, rate_limiting
 from processors.tail_sampling.policies.shape import (
     AlwaysSample,
@@ -44,6 +45,8 @@ BUILDERS: Mapping[str, Callable[[Any], Policy]] = {
     "trace_state": TraceStateMember,
     "trace_flags": lambda _: TraceFlags(),
     "ottl_condition": Conditions,
+    "dynamic": dynamic,
+    "ema_throughput": ema_throughput,
     "and": lambda block: All(build_policies(block.and_sub_policy)),
     "not": lambda block: Not(build_policies([block.not_sub_policy])[0]),
     "drop": lambda block: All(build_policies(block.drop_sub_policy), Vote.DROPPED),

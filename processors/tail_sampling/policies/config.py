@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from collector.api import ComponentConfig
+from collector.api import ComponentConfig, Duration
 from collector.ottl.condition import parse_condition
 from collector.ottl.context import Context
 from collector.patterns import compile_pattern
@@ -140,6 +140,54 @@ class OttlConditionConfig(ComponentConfig):
         return self
 
 
+class _RatesConfig(ComponentConfig):
+    fields: list[Annotated[str, Field(min_length=1)]] = Field(
+        min_length=1,
+        description="Attributes, of any span or its resource, whose values make the key of a trace; `name` is the name "
+        "of a span, and `root.` before it takes what the span without a parent has. Traces with the same values have "
+        "one rate, so choose what has few values.",
+    )
+    use_trace_length: bool = Field(default=False, description="Whether the number of spans belongs to the key too.")
+    adjustment_interval: Duration = Field(
+        default=15.0, ge=0.001, description="After how long rates are worked out again, from the spans there were."
+    )
+    weight: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="What the last interval counts against all before it; 1 forgets what was before.",
+    )
+    age_out_value: float | None = Field(
+        default=None, ge=0, description="A key is forgotten when it has fewer spans on average; `weight` unless given."
+    )
+    max_keys: int = Field(default=500, ge=1, description="Keys that are counted in each interval, and remembered.")
+    overflow_sample_rate: int = Field(
+        default=1, ge=1, description="The rate of keys beyond `max_keys`: of how many one is kept; 1 keeps all."
+    )
+    burst_multiple: float = Field(
+        default=2.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How many times as many spans as on average make rates be worked out at once; 0 for never.",
+    )
+    burst_detection_delay: int = Field(default=3, ge=0, description="Intervals before that can happen.")
+
+
+class DynamicConfig(_RatesConfig):
+    goal_sample_rate: int = Field(
+        default=10, ge=1, description="Of how many spans one is kept, over all keys. Rare keys are kept more often."
+    )
+
+
+class EmaThroughputConfig(_RatesConfig):
+    goal_throughput_per_sec: int = Field(
+        default=100, ge=1, description="Spans to keep each second, over all keys, in the long run and about."
+    )
+    initial_sample_rate: int = Field(
+        default=10, ge=1, description="Of how many traces one is kept before the first interval is over."
+    )
+
+
 class AndConfig(ComponentConfig):
     and_sub_policy: list[SubPolicy] = Field(
         min_length=1, description="Policies that all have to sample. They are asked in this order, up to the first no."
@@ -201,20 +249,32 @@ PolicyType = Literal[
     "trace_state",
     "trace_flags",
     "ottl_condition",
+    "dynamic",
+    "ema_throughput",
     "and",
     "not",
     "drop",
     "composite",
 ]
 _TYPES = get_args(PolicyType)
+_ELSEWHERE = {
+    "deterministic": "probabilistic",
+    "ema_dynamic": "dynamic",
+    "windowed_throughput": "ema_throughput",
+}
+"""What the OpenTelemetry Collector's dynamic_sampling has, and what comes nearest to it here."""
 
 
 def _is_known(name: Any) -> Any:
     if name in _TYPES:
         return name
-    close = difflib.get_close_matches(name, _TYPES, 1) if isinstance(name, str) else []
-    suggestion = f"; did you mean {close[0]}?" if close else "."
+    near = _nearest(name) if isinstance(name, str) else ""
+    suggestion = f"; did you mean {near}?" if near else "."
     raise ValueError(f"there is no policy of type {name!r}{suggestion} Known: {', '.join(_TYPES)}")
+
+
+def _nearest(name: str) -> str:
+    return _ELSEWHERE.get(name) or next(iter(difflib.get_close_matches(name, _TYPES, 1)), "")
 
 
 class PolicyConfig(ComponentConfig):
@@ -238,6 +298,12 @@ class PolicyConfig(ComponentConfig):
     trace_flags: EmptyConfig | None = Field(default=None, description="Some span has the W3C flag `sampled`.")
     ottl_condition: OttlConditionConfig | None = Field(
         default=None, description="By a condition in the transformation language of the OpenTelemetry Collector."
+    )
+    dynamic: DynamicConfig | None = Field(
+        default=None, description="By chance, with a rate for each kind of trace: one of so many on average."
+    )
+    ema_throughput: EmaThroughputConfig | None = Field(
+        default=None, description="By chance, with a rate for each kind of trace: so many spans each second."
     )
     and_: AndConfig | None = Field(default=None, alias="and", description="All of several policies.")
     not_: NotConfig | None = Field(default=None, alias="not", description="The opposite of a policy.")

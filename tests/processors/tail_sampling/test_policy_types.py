@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from processors.tail_sampling.policies.build import BUILDERS
-from processors.tail_sampling.policies.config import PolicyConfig, PolicyType
+from processors.tail_sampling.policies.config import _ELSEWHERE, PolicyConfig, PolicyType
 from tests.processors.tail_sampling.test_policies import mistakes_in
 
 
@@ -17,7 +17,9 @@ def test_every_type_has_a_builder_and_a_block_of_its_name() -> None:
     assert set(get_args(PolicyType)) == set(BUILDERS) == blocks
 
 
-@pytest.mark.parametrize(("written", "meant"), [("statuscode", "status_code"), ("latencies", "latency")])
+@pytest.mark.parametrize(
+    ("written", "meant"), [("statuscode", "status_code"), ("windowed_throughput", "ema_throughput")]
+)
 def test_an_unknown_type_is_told_with_the_nearest_one_and_all_there_are(written: str, meant: str) -> None:
     (mistake,) = mistakes_in(f"policies: [{{name: a, type: {written}}}]")
 
@@ -32,6 +34,10 @@ def test_what_is_like_no_type_is_no_suggestion(written: str) -> None:
 
     assert "Known: always_sample" in mistake
     assert "did you mean" not in mistake
+
+
+def test_what_is_suggested_instead_of_what_others_have_is_there() -> None:
+    assert set(_ELSEWHERE.values()) <= set(get_args(PolicyType))
 
 
 @pytest.mark.parametrize("inner", ["drop", "composite"])
