@@ -9,11 +9,14 @@ from collector.patterns import compile_pattern
 from processors.redaction.config import RedactionConfig
 from processors.redaction.detectors.detector import Detector
 from processors.redaction.detectors.scanner import Scanner
+from processors.redaction.summary import OWN_KEYS
 
 _REMEMBERED = 10_000
 _LONGEST = 256
 _PROBE = b"Zk3x9Qm2Lp7T"
 """What a secret may look like: a key is one of secrets if `key=probe` has one."""
+_NUMBERS = (b"219099999", b"2125550100", b"9001011234567", b"4012888888881881003")
+"""What is a secret after some keys only: numbers of people, telephones and, of 19 digits, cards."""
 
 
 class Decision(enum.Enum):
@@ -21,6 +24,8 @@ class Decision(enum.Enum):
     IGNORE = enum.auto()
     REMOVE = enum.auto()
     MASK = enum.auto()
+    OWN = enum.auto()
+    """An attribute of a summary: its text is looked at, its number is left."""
 
 
 class Rule(NamedTuple):
@@ -29,11 +34,15 @@ class Rule(NamedTuple):
     decision: Decision
     tells: Detector | None = None
     """The detector to which the key says that any value is a secret, as `password` does."""
+    introduces: bytes = b""
+    """The key with a sign behind it, if values are to be read as what it introduces, as those of `ssn` are."""
+    is_listed: bool = False
+    """Whether the user allows this very key."""
 
     @property
     def is_plain(self) -> bool:
         """Whether there is nothing about the key, so that only the value decides."""
-        return self.decision is Decision.LOOK and self.tells is None
+        return self.decision is Decision.LOOK and self.tells is None and not self.introduces
 
 
 class KeyRules:
@@ -64,16 +73,29 @@ class KeyRules:
     def _decide(self, key: bytes, *, may_go: bool) -> Rule:
         if key in self._ignored or _any(self._ignored_patterns, key):
             return Rule(Decision.IGNORE)
-        if may_go and not self._allows_all and key not in self._allowed:
+        if key in OWN_KEYS:  # neither to go nor to be masked in the next collector
+            return Rule(Decision.OWN)
+        is_listed = key in self._allowed
+        if may_go and not self._allows_all and not is_listed:
             return Rule(Decision.REMOVE)
         if _any(self._blocked, key):
-            return Rule(Decision.MASK)
-        return Rule(Decision.LOOK, self._told_by(key))
+            return Rule(Decision.MASK, is_listed=is_listed)
+        tells = self._told_by(key)
+        return Rule(Decision.LOOK, tells, b"" if tells else self._introduced_by(key), is_listed)
 
     def _told_by(self, key: bytes) -> Detector | None:
         start = len(key) + 1
         found = self._scanner.find(b"%b=%b" % (key, _PROBE))
         return next((finding.detector for finding in found if finding.start == start), None)
+
+    def _introduced_by(self, key: bytes) -> bytes:
+        before = b"%b=" % key
+        for number in _NUMBERS:
+            of_itself = {finding.detector for finding in self._scanner.find(number)}
+            found = self._scanner.find(before + number)
+            if any(one.start == len(before) and one.detector not in of_itself for one in found):
+                return before
+        return b""
 
 
 def _any(patterns: list[Any], key: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, filterfalse
 
 from processors.redaction.values import Verdict
 
@@ -34,30 +35,31 @@ class Memory:
         self._changed: dict[bytes, Verdict] = {}
         self._old_changed: dict[bytes, Verdict] = {}
 
-    def changes(self, pieces: Iterable[bytes]) -> dict[bytes, Verdict]:
-        """Return what becomes of those pieces that do not stay as they are."""
-        left = set(pieces)
-        left -= self._unchanged
+    def changes(self, pieces: Iterable[Sequence[bytes]]) -> dict[bytes, Verdict]:
+        """Return what becomes of those pieces, in lists of them, that do not stay as they are."""
+        left = set(filterfalse(self._unchanged.__contains__, chain.from_iterable(pieces)))
+        known = {piece: self._changed[piece] for piece in self._changed.keys() & left}
+        left = left.difference(known)
+        if not left:
+            return known
         again = left & self._old_unchanged
-        left -= again
-        known = {piece: verdict for piece in left if (verdict := self._recall(piece))}
-        new = list(left.difference(known))
+        known_before = {piece: self._old_changed[piece] for piece in self._old_changed.keys() & left}
+        new = list(left.difference(again).difference(known_before))
         judged = self._judge(new) if new else {}
-        self._remember(again, {})
+        if again or known_before:
+            self._remember(again, known_before)
         if new:
-            self._remember([piece for piece in new if piece not in judged and len(piece) <= _LONGEST], judged)
-        return {**known, **judged}
+            unchanged = set(new).difference(judged) if judged else set(new)
+            self._remember(unchanged, judged)
+        return {**known, **known_before, **judged}
 
-    def _recall(self, piece: bytes) -> Verdict | None:
-        verdict = self._changed.get(piece)
-        if verdict is None and (verdict := self._old_changed.pop(piece, None)):
-            self._remember((), {piece: verdict})
-        return verdict
-
-    def _remember(self, unchanged: Iterable[bytes], changed: dict[bytes, Verdict]) -> None:
-        unchanged = set(unchanged)
+    def _remember(self, unchanged: set[bytes], changed: dict[bytes, Verdict]) -> None:
+        lengths = list(map(len, unchanged))
+        if lengths and max(lengths) > _LONGEST:
+            unchanged = {piece for piece in unchanged if len(piece) <= _LONGEST}
+            lengths = list(map(len, unchanged))
         short = {piece: verdict for piece, verdict in changed.items() if len(piece) <= _LONGEST}
-        size = sum(map(len, unchanged)) + _OVERHEAD * len(unchanged) + sum(map(_size, short.items()))
+        size = sum(lengths) + _OVERHEAD * len(unchanged) + sum(map(_size, short.items()))
         if self._used + size > self._room:
             self._old_unchanged, self._unchanged = self._unchanged, set()
             self._old_changed, self._changed = self._changed, {}
@@ -70,4 +72,5 @@ class Memory:
 
 def _size(change: tuple[bytes, Verdict]) -> int:
     piece, verdict = change
-    return len(piece) + len(verdict.new or b"") + _OVERHEAD_OF_CHANGE + 100 * len(verdict.outcomes)
+    new = 0 if verdict.new is None else len(verdict.new)
+    return len(piece) + new + _OVERHEAD_OF_CHANGE + sum([100 + len(path) for _, path in verdict.outcomes])

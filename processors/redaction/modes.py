@@ -12,6 +12,7 @@ from processors.redaction.config import KEPT_OF_KEEP_LAST, DetectorConfig, HashF
 Replace = Callable[[bytes], bytes]
 """From a finding's text, UTF-8, to what is written instead."""
 
+HASHED_PREFIX = b"hmac-sha256:"
 HASHED = r"hmac-sha256:[A-Za-z0-9._-]{1,64}:[0-9a-f]{32}"
 """RE2 of what mode `hash` writes, with any key: what is a hash already is not hashed again."""
 MASKED = b"****"

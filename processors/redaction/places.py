@@ -9,7 +9,7 @@ choose another one than the official parser does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -59,6 +59,8 @@ class Places(NamedTuple):
     """All places of one signal, and two ways to read them."""
 
     root: Level
+    paths: Mapping[Level, tuple[str, ...]]
+    """The names of the fields on the way to each kind of message."""
     gathered: type[Message]
     """The request as if there were one of each message: lists of all texts of a kind, at no cost for each record."""
     apart: type[Message]
@@ -70,7 +72,14 @@ def places(signal: Signal, *, complete: bool = False) -> Places:
     """Return the places of a signal; `complete` has all fields read, so that what is left over is unknown."""
     request = SHAPES[signal].request
     root = _level(request.DESCRIPTOR)
-    return Places(root, project(request, _merged(root)), project(request, _apart(request.DESCRIPTOR, root, complete)))
+    apart = project(request, _apart(request.DESCRIPTOR, root, complete))
+    return Places(root, dict(_paths(root)), project(request, _merged(root)), apart)
+
+
+def _paths(level: Level, path: tuple[str, ...] = ()) -> Iterator[tuple[Level, tuple[str, ...]]]:
+    yield level, path
+    for name, inner in (*level.parts, *level.children):
+        yield from _paths(inner, (*path, name))
 
 
 def _level(message: Any) -> Level:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import traceback
-from pathlib import Path
+from typing import NamedTuple
 
 from collector.api import RECORD_SIGNALS, Batch, Counter, DropReason, PermanentError, ProcessorFactory, Settings
 from processors.redaction.config import RedactionConfig, UnknownFields
 from processors.redaction.memory import Memory
 from processors.redaction.places import places
 from processors.redaction.rewriting import Memories, rewrite
+from processors.redaction.summary import Audit
 from processors.redaction.values import ValueMask
 
 MIB = 1 << 20
 _NAME = "pyotelcol_processor_redaction_"
+
+
+class _Common(NamedTuple):
+    """What the instances of one component id have in common: they see the same values, and together keep to a bound."""
+
+    memories: Memories
+    audit: Audit | None
 
 
 class Redaction:
@@ -22,8 +29,9 @@ class Redaction:
     def __init__(self, config: RedactionConfig, settings: Settings) -> None:
         self._settings = settings
         self._drops_unknown = config.unknown_fields is UnknownFields.DROP
-        # the pipelines of one component id see the same resources, and together keep to the bound
-        self._memories: Memories = settings.common.setdefault("memories", _memories(config))
+        if "redaction" not in settings.common:
+            settings.common["redaction"] = _common(config)
+        self._common: _Common = settings.common["redaction"]
         self._masked: dict[str, Counter] = {}
         self._removed = settings.telemetry.counter(
             f"{_NAME}removed_keys", "Number of attributes removed since their keys are not allowed."
@@ -41,22 +49,23 @@ class Redaction:
         try:
             return self._mask(batch)
         except Exception as error:
-            # messages and tracebacks of errors quote what they are about
-            raise PermanentError(
-                f"masking failed: {type(error).__name__} at {_place(error)}", reason=DropReason.PLUGIN_ERROR
-            ) from None
+            failure = _failure(error)
+        # outside of the handler, so that no traceback and no context of it leads to what the error is about
+        raise PermanentError(failure, reason=DropReason.PLUGIN_ERROR)
 
     def _mask(self, batch: Batch) -> Batch | None:
         where = places(batch.signal, complete=self._drops_unknown)
-        rewritten = rewrite(batch.wire, where, self._memories, None, always=self._drops_unknown)
+        memories, audit = self._common
+        rewritten = rewrite(batch.wire, where, memories, audit, always=self._drops_unknown)
         if rewritten is None:
             return batch
-        masked = batch.replace(rewritten.wire)
+        wire, done = rewritten
+        masked = batch.replace(wire) if done.drops else batch.replace(wire, len(batch))
         self._dropped.add(len(batch) - len(masked))
-        for detector, count in rewritten.done.hits.items():
+        for detector, count in done.hits.items():
             self._count(detector).add(count)
-        self._removed.add(rewritten.done.removed)
-        return masked if rewritten.wire else None
+        self._removed.add(done.removed)
+        return masked if wire else None
 
     def _count(self, detector: str) -> Counter:
         if detector not in self._masked:
@@ -66,15 +75,23 @@ class Redaction:
         return self._masked[detector]
 
 
-def _memories(config: RedactionConfig) -> Memories:
+def _common(config: RedactionConfig) -> _Common:
     mask = ValueMask(config)
     room = config.memory_mib * MIB // 4
-    return Memories(Memory(mask.texts, room), Memory(mask.pairs, 2 * room), Memory(mask.values, room))
+    memories = Memories(Memory(mask.texts, room), Memory(mask.pairs, 2 * room), Memory(mask.values, room))
+    return _Common(memories, mask.audit)
 
 
-def _place(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"
+def _failure(error: Exception) -> str:
+    """Say what went wrong and where, without the words of the error: they quote what it is about."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    name = type(error).__name__
+    if where is None:
+        return f"masking failed: {name}"
+    file = where.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f"masking failed: {name} at {file}:{where.tb_lineno}"
 
 
 factory = ProcessorFactory(

@@ -1,19 +1,21 @@
-"""Masking a whole request: first all text that is in it at once, then only the records in which something changes."""
+"""Masking a whole request: first all text that is in it at once, then only the places in which something changes."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate, compress
 from typing import Any, NamedTuple
 
 from processors.redaction.memory import Memory
 from processors.redaction.places import Level, Places, holds_text
-from processors.redaction.values import Outcome, Verdict
+from processors.redaction.pruning import Doomed, prune
+from processors.redaction.summary import Audit, Outcome
+from processors.redaction.values import Verdict
 
 Changes = Mapping[bytes, Verdict]
-Audit = Callable[[Sequence[bytes], Sequence[tuple[Outcome, str]], str], list[bytes]]
-"""From attributes, outcomes and the prefix of a summary's keys to the attributes with the summary."""
 
 
 class Memories(NamedTuple):
@@ -32,19 +34,32 @@ class Done:
     """How many values were masked, by detector."""
     removed: int = 0
     """How many attributes went since their keys are not allowed."""
+    drops: bool = False
+    """Whether records went."""
+
+    def note(self, verdict: Verdict) -> None:
+        for detector in verdict.hits:
+            self.hits[detector] += 1
+        for outcome, _ in verdict.outcomes:
+            self.removed += outcome is Outcome.REDACTED
 
 
-class _Plan(NamedTuple):
-    """The places of a message in which something changes in this request, and what."""
-
-    lists: list[tuple[str, Changes]]
-    parts: list[tuple[str, _Plan]]
-    children: list[tuple[str, _Plan]]
-    pairs: str
-    """The list of attributes that a summary is added to; empty for none."""
+class Rewritten(NamedTuple):
+    wire: bytes
+    """Empty if no record is left."""
+    done: Done
 
 
-def rewrite(wire: bytes, places: Places, memories: Memories, audit: Audit | None, *, always: bool) -> _Rewritten | None:
+class _Place(NamedTuple):
+    """A field of one kind of message, and what all messages of the kind have there in this request."""
+
+    level: Level
+    name: str
+    pieces: list[bytes]
+    """In the order in which they stand in the request."""
+
+
+def rewrite(wire: bytes, places: Places, memories: Memories, audit: Audit | None, *, always: bool) -> Rewritten | None:
     """Return a request with everything masked; None if nothing changes.
 
     Args:
@@ -56,108 +71,99 @@ def rewrite(wire: bytes, places: Places, memories: Memories, audit: Audit | None
 
     Raises:
         google.protobuf.message.DecodeError: it is no request.
+        RuntimeError: a place is not where it was when it was looked at; a bug here.
     """
-    gathered = places.gathered.FromString(wire)
-    found = {kind: list(_gather(gathered, places.root, kind)) for kind in ("texts", "pairs", "values")}
-    changes = {
-        kind: getattr(memories, kind).changes(piece for _, _, pieces in lists for piece in pieces)
-        for kind, lists in found.items()
-    }
-    touched = {
-        (level, name): changes[kind]
-        for kind, lists in found.items()
-        if changes[kind]
-        for level, name, pieces in lists
-        if not changes[kind].keys().isdisjoint(pieces)
-    }
+    touched = list(_touched(places.gathered.FromString(wire), places.root, memories))
     if not touched and not always:
         return None
     request = places.apart.FromString(wire)
     if always:
         request.DiscardUnknownFields()
-    rewriter = _Rewriter(audit)
-    plan = _plan(places.root, touched)
-    if plan and rewriter.rewrite(request, plan):
-        return _Rewritten(b"", rewriter.done)
-    return _Rewritten(request.SerializeToString(), rewriter.done)
+    rewriter = _Rewriter(request, places)
+    for place, changes in touched:
+        rewriter.replace(place, changes)
+    if audit:
+        rewriter.tell(audit)
+    if rewriter.doomed:
+        rewriter.done.drops = True
+        if prune(request, places.root, rewriter.doomed):
+            return Rewritten(b"", rewriter.done)
+    return Rewritten(request.SerializeToString(), rewriter.done)
 
 
-class _Rewritten(NamedTuple):
-    wire: bytes
-    done: Done
+def _touched(gathered: Any, root: Level, memories: Memories) -> Iterator[tuple[_Place, Changes]]:
+    """Yield the places in which something changes, with what becomes of all pieces of their kind."""
+    for kind, memory in zip(Memories._fields, memories, strict=True):
+        found = list(_gather(gathered, root, kind))
+        changes = memory.changes([place.pieces for place in found])
+        for place in found:
+            if changes and not changes.keys().isdisjoint(place.pieces):
+                yield place, changes
 
 
-def _gather(node: Any, level: Level, kind: str) -> Iterator[tuple[Level, str, list[bytes]]]:
-    """Yield the pieces of every place that has some."""
+def _gather(node: Any, level: Level, kind: str) -> Iterator[_Place]:
+    """Yield every place of a kind that has pieces."""
     for name in getattr(level, kind):
         if pieces := getattr(node, name)[:]:
-            yield level, name, pieces
+            yield _Place(level, name, pieces)
     for name, inner in (*level.parts, *level.children):
         if holds_text(inner) and node.HasField(name):
             yield from _gather(getattr(node, name), inner, kind)
 
 
-def _plan(level: Level, touched: Mapping[tuple[Level, str], Changes]) -> _Plan | None:
-    lists = [(name, changes) for (of, name), changes in touched.items() if of is level]
-    parts = [(name, plan) for name, inner in level.parts if (plan := _plan(inner, touched))]
-    children = [(name, plan) for name, inner in level.children if (plan := _plan(inner, touched))]
-    if not (lists or parts or children):
-        return None
-    return _Plan(lists, parts, children, level.pairs[0] if level.pairs else "")
-
-
 class _Rewriter:
-    """Changes a request in its place, and keeps account of what it does."""
+    """Changes a request in its place, and keeps account of what it does.
 
-    def __init__(self, audit: Audit | None) -> None:
+    A piece is found by counting: the messages of a kind, walked in their order, hold the pieces of a place in theirs.
+    """
+
+    def __init__(self, request: Any, places: Places) -> None:
         self.done = Done()
-        self._audit = audit
+        self.doomed: Doomed = {}
+        self._request = request
+        self._paths = places.paths
+        self._nodes: dict[Level, list[Any]] = {}
+        self._told: dict[tuple[Level, int, bool], list[tuple[Outcome, str]]] = {}
 
-    def rewrite(self, node: Any, plan: _Plan) -> bool:
-        """Mask a message and all below it; return whether it goes."""
-        goes = False
-        for name, changes in plan.lists:
-            pieces = getattr(node, name)
-            before = pieces[:]
-            if not changes.keys().isdisjoint(before):
-                goes |= self._replace(node, pieces, before, changes, plan)
-        for name, part in plan.parts:
-            for inner in getattr(node, name):
-                goes |= self.rewrite(inner, part)
-        if goes:
-            return True
-        had = [self._children(getattr(node, name), child) for name, child in plan.children]
-        return bool(had) and "emptied" in had and not _has_children(node, plan)
-
-    def _children(self, children: Any, plan: _Plan) -> str:
-        if not children:
-            return "none"
-        kept = [child for child in children if not self.rewrite(child, plan)]
-        if len(kept) < len(children):
-            del children[:]
-            children.extend(kept)
-        return "some" if kept else "emptied"
-
-    def _replace(self, node: Any, pieces: Any, before: list[bytes], changes: Changes, plan: _Plan) -> bool:
-        drops = False
-        outcomes: list[tuple[Outcome, str]] = []
-        gone = []
-        for index, piece in enumerate(before):
-            verdict = changes.get(piece)
-            if verdict is None:
-                continue
-            self.done.hits.update(verdict.hits)
-            drops |= verdict.drops
-            outcomes += verdict.outcomes
+    def replace(self, place: _Place, changes: Changes) -> None:
+        """Change what a place holds."""
+        level, name, pieces = place
+        nodes = self._all(level)
+        ends = list(accumulate([len(getattr(node, name)) for node in nodes]))
+        if not ends or ends[-1] != len(pieces):
+            raise RuntimeError("a place does not hold what was gathered")
+        gone: list[tuple[int, int]] = []
+        for position in compress(range(len(pieces)), map(changes.__contains__, pieces)):
+            piece = pieces[position]
+            verdict = changes[piece]
+            index = bisect_right(ends, position)
+            held = getattr(nodes[index], name)
+            offset = position - ends[index] + len(held)
+            if held[offset] != piece:
+                raise RuntimeError("a place does not hold what was gathered")
+            self.done.note(verdict)
+            if verdict.drops:
+                self.doomed.setdefault(level, set()).add(index)
+            if verdict.outcomes and level.pairs:
+                self._told.setdefault((level, index, name in level.values), []).extend(verdict.outcomes)
             if verdict.new is None:
-                gone.append(index)
+                gone.append((index, offset))
             else:
-                pieces[index] = verdict.new
-        for index in reversed(gone):
-            del pieces[index]
-        self.done.removed += sum(1 for outcome, _ in outcomes if outcome is Outcome.REDACTED)
-        return drops
+                held[offset] = verdict.new
+        for index, offset in reversed(gone):
+            del getattr(nodes[index], name)[offset]
 
+    def tell(self, audit: Audit) -> None:
+        """Write summaries to the attributes of all messages in which something was done."""
+        for (level, index, is_body), outcomes in self._told.items():
+            attributes = getattr(self._nodes[level][index], level.pairs[0])
+            attributes[:] = audit(attributes[:], outcomes, is_body)
 
-def _has_children(node: Any, plan: _Plan) -> bool:
-    return any(len(getattr(node, name)) for name, _ in plan.children)
+    def _all(self, level: Level) -> list[Any]:
+        """Return all messages of a kind, in the order in which they stand in the request."""
+        if level not in self._nodes:
+            nodes = [self._request]
+            for name in self._paths[level]:
+                nodes = [child for node in nodes for child in getattr(node, name)]
+            self._nodes[level] = nodes
+        return self._nodes[level]

@@ -12,12 +12,14 @@ from processors.redaction.config import DetectorConfig, RedactionConfig
 from processors.redaction.detectors.catalogue import BUILT_IN, builtin
 from processors.redaction.detectors.detector import Detector, Finding, custom, whole
 from processors.redaction.detectors.scanner import Scanner
-from processors.redaction.modes import HASHED, Action, action, mask
+from processors.redaction.modes import HASHED, HASHED_PREFIX, Action, action, mask
 
 BLOCKED_VALUES = "blocked_values"
 """What the patterns of the Collector's setting are called where detectors are counted."""
 _ROUNDS = 4
 """How often a text is looked at.  Masking can bring together what was apart, and a replacement can be a finding."""
+_REMEMBERED, _SHORT = 1024, 256
+"""How many masked texts are known to have nothing left, and bytes of those."""
 _WHOLE = b"***"
 _CUSTOM_REPLACEMENT = b"***"
 
@@ -48,7 +50,12 @@ class Policy:
             self._actions[detector.name] = action(options, detector.replacement, config.key, config.hmac_key_id)
             self._spared[detector.name] = [compile_pattern(text) for text in options.allowed]
         self._allowed = [compile_pattern(text) for text in config.allowed_values]
-        self._written = compile_pattern("|".join([HASHED, *self._fixed_texts()]))
+        fixed = sorted(
+            {one.writes for one in self._actions.values() if one.writes}, key=lambda text: (-len(text), text)
+        )
+        self._fixed = [HASHED_PREFIX, *fixed]
+        """What one of stands in each text that masking wrote."""
+        self._written = compile_pattern("|".join([HASHED, *(re.escape(text.decode()) for text in fixed)]))
 
     def action(self, detector: str) -> Action:
         return self._actions[detector]
@@ -67,11 +74,9 @@ class Policy:
 
     def written(self, text: bytes) -> list[tuple[int, int]]:
         """Return where in a text there is what masking has written before."""
+        if not any(map(text.__contains__, self._fixed)):
+            return []
         return [match.span() for match in self._written.finditer(text)]
-
-    def _fixed_texts(self) -> Iterator[str]:
-        texts = {written.decode() for one in self._actions.values() if (written := one.writes)}
-        yield from (re.escape(text) for text in sorted(texts, key=lambda text: (-len(text), text)))
 
 
 def _detector(name: str, options: DetectorConfig) -> Detector:
@@ -86,22 +91,28 @@ class TextMask:
     def __init__(self, policy: Policy, scanner: Scanner) -> None:
         self._policy = policy
         self._scanner = scanner
+        self._clean: set[bytes] = set()
 
-    def __call__(self, text: bytes) -> Masked | None:
-        """Return what becomes of a text, UTF-8; None if it stays as it is."""
+    def __call__(self, text: bytes, introduced_by: bytes = b"") -> Masked | None:
+        """Return what becomes of a text, UTF-8; None if it stays as it is.
+
+        Args:
+            text: the text.
+            introduced_by: what is to be read before it, such as `ssn=`; nothing is found in that itself.
+        """
         if self._policy.allows(text):
             return None
         hits: list[str] = []
         original = text
         for again in range(_ROUNDS):
-            findings = self._meant(text, again=bool(again))
+            findings = self._meant(text, introduced_by, again=bool(again))
             if not findings:
                 break
             before, text = text, self._without(text, findings)
             if text == before:
                 break
             hits += [finding.detector.name for finding in findings]
-            if not self._scanner.may_hit(text):
+            if not self._may_have_more(text, introduced_by):
                 break
         else:
             text = _WHOLE
@@ -115,14 +126,35 @@ class TextMask:
         new = self._policy.action(detector.name).replace(text)
         return None if new == text else self._masked(new, [detector.name])
 
-    def _meant(self, text: bytes, *, again: bool) -> list[Finding]:
+    def _may_have_more(self, text: bytes, introduced_by: bytes) -> bool:
+        """Say whether a text that was masked may have findings; most are made of replacements and seen often."""
+        whole = introduced_by + text
+        if whole in self._clean:
+            return False
+        if self._scanner.may_hit(whole):
+            return True
+        if len(whole) <= _SHORT:
+            if len(self._clean) >= _REMEMBERED:
+                self._clean.clear()
+            self._clean.add(whole)
+        return False
+
+    def _meant(self, text: bytes, introduced_by: bytes, *, again: bool) -> list[Finding]:
         findings = self._scanner.find(text)
+        if introduced_by and not findings:
+            findings = list(self._introduced(text, introduced_by))
         if again:
             findings = [finding for finding in findings if not self._policy.is_done(finding.detector.name)]
         if not findings:
             return findings
         written = self._policy.written(text)
         return [finding for finding in findings if not self._is_settled(text, finding, written)]
+
+    def _introduced(self, text: bytes, before: bytes) -> Iterator[Finding]:
+        length = len(before)
+        for start, end, detector in self._scanner.find(before + text):
+            if start >= length:
+                yield Finding(start - length, end - length, detector)
 
     def _is_settled(self, text: bytes, finding: Finding, written: list[tuple[int, int]]) -> bool:
         start, end, _ = finding

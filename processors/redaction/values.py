@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -11,11 +10,12 @@ from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from collector.records.text import number
-from processors.redaction import pairs
 from processors.redaction.config import RedactionConfig, Summary, UnknownFields
-from processors.redaction.detectors.detector import Detector
 from processors.redaction.detectors.scanner import Scanner
 from processors.redaction.keys import Decision, KeyRules, Rule
+from processors.redaction.looking import depending_on_keys
+from processors.redaction.pairs import TextPair, read, write
+from processors.redaction.summary import Audit, Outcome
 from processors.redaction.texts import Masked, Policy, TextMask
 
 BLOCKED_KEYS = "blocked_key_patterns"
@@ -23,15 +23,6 @@ BLOCKED_KEYS = "blocked_key_patterns"
 _TEXTS = {"string_value", "bytes_value"}
 _NUMBERS = {"int_value", "double_value", "bool_value"}
 _BODY = "body"
-
-
-class Outcome(enum.Enum):
-    """What was done with a key, as the Collector's summary tells."""
-
-    REDACTED = "redacted"
-    MASKED = "masked"
-    ALLOWED = "allowed"
-    IGNORED = "ignored"
 
 
 class Verdict(NamedTuple):
@@ -72,8 +63,13 @@ class ValueMask:
         self._keys = KeyRules(config, self._scanner)
         self._all_types = config.redact_all_types
         self._in_keys = config.redact_keys
-        self._drops_unknown = config.unknown_fields is UnknownFields.DROP
         self._tells = config.summary is not Summary.SILENT
+        drops_unknown = config.unknown_fields is UnknownFields.DROP
+        # who tells what was allowed has to look at what is, too
+        self._looks_at_all = drops_unknown or (self._tells and bool(config.allowed_values))
+        self._drops_unknown = drops_unknown
+        self.audit = Audit(self._told, with_keys=config.summary is Summary.DEBUG) if self._tells else None
+        """Writes summaries; None for none."""
 
     def texts(self, texts: Sequence[bytes]) -> dict[bytes, Verdict]:
         """Return what becomes of names, messages and the like; those that stay are left out."""
@@ -85,6 +81,7 @@ class ValueMask:
 
         Raises:
             google.protobuf.message.DecodeError: one is none.
+            UnicodeDecodeError: the text of one is none.
         """
         verdicts: dict[bytes, Verdict] = {}
         for index in self._to_look_at(attributes, KeyValue):
@@ -104,36 +101,54 @@ class ValueMask:
 
     def _to_look_at(self, pieces: Sequence[bytes], type_: type[Message]) -> Sequence[int]:
         """Return the indices of what may change: all that does, and some others."""
-        if self._drops_unknown:
+        if self._looks_at_all:
             return range(len(pieces))
         texts = pieces if not self._all_types else [_with_numbers(piece, type_) for piece in pieces]
         hits = self._scanner.hits(texts)
-        by_key = [i for i, piece in enumerate(pieces) if self._depends_on_keys(piece, type_)]
+        by_key = depending_on_keys(pieces, type_, self._keys)
         return sorted({*hits, *by_key}) if by_key else hits
 
-    def _depends_on_keys(self, piece: bytes, type_: type[Message]) -> bool:
-        if type_ is KeyValue and (pair := pairs.read(piece)):
-            return not self._keys.rule(pair.key).is_plain
-        message: Any = type_.FromString(piece)
-        if type_ is KeyValue and not self._keys.rule(message.key.encode()).is_plain:
-            return True
-        return any(not rule.is_plain for rule in _rules(message, self._keys, may_go=type_ is AnyValue))
+    def _told(self, key: str) -> str:
+        masked = self._text(key.encode())
+        return masked.text.decode() if masked else key
 
     def _pair(self, attribute: bytes) -> Verdict | None:
+        if (pair := read(attribute)) and pair.key:
+            rule = self._keys.rule(pair.key)
+            if rule.decision is Decision.LOOK and not self._in_keys:
+                return self._text_pair(pair, rule)
         message = KeyValue.FromString(attribute)
         if self._drops_unknown:
             message.DiscardUnknownFields()
         if self._keys.rule(message.key.encode()).decision is Decision.IGNORE:
             return Verdict(attribute, outcomes=((Outcome.IGNORED, message.key),)) if self._tells else None
         work = _Work(is_body=False)
-        if self._entry(message, work, ""):
+        if self._entry(message, work, "", Rule(Decision.LOOK)):
             return Verdict(None, tuple(work.hits), work.drops, tuple(work.outcomes))
         return self._verdict(attribute, message, work)
+
+    def _text_pair(self, pair: TextPair, rule: Rule) -> Verdict | None:
+        """Mask an attribute that holds a text and nothing else, as most do, without a message."""
+        key, text = pair
+        path = key.decode()
+        _valid(text)
+        if self._policy.allows(text):
+            return Verdict(write(key, text), outcomes=((Outcome.ALLOWED, path),)) if self._tells else None
+        masked = self._masked(text, rule)
+        if masked is None:
+            return None
+        new = None if masked.removes else write(key, _valid(masked.text))
+        return Verdict(new, masked.hits, masked.drops, ((Outcome.MASKED, path),))
+
+    def _masked(self, text: bytes, rule: Rule) -> Masked | None:
+        if rule.tells and text:
+            return self._text.as_secret(text, rule.tells)
+        return self._text(text, rule.introduces)
 
     def _body(self, body: bytes) -> Verdict | None:
         message = AnyValue.FromString(body)
         work = _Work(is_body=True)
-        self._value(message, work, "", None)
+        self._value(message, work, "", Rule(Decision.LOOK))
         return self._verdict(body, message, work)
 
     def _verdict(self, before: bytes, message: Message, work: _Work) -> Verdict | None:
@@ -144,25 +159,33 @@ class ValueMask:
             return None
         return Verdict(after, tuple(work.hits), work.drops, tuple(work.outcomes))
 
-    def _entry(self, pair: Any, work: _Work, path: str, told: Detector | None = None) -> bool:
-        """Mask an attribute, or an entry of a map; return whether it goes."""
-        key: str = pair.key
-        here = f"{path}.{key}" if path else key
-        rule = self._keys.rule(key.encode(), may_go=work.is_body or not path)
+    def _entry(self, pair: Any, work: _Work, path: str, around: Rule) -> bool:
+        """Mask an attribute, or an entry of a map; return whether it goes.
+
+        Args:
+            pair: the attribute.
+            work: of all of it.
+            path: the way to the map.
+            around: the rule of the next key around that says something about values.
+        """
+        here = f"{path}.{pair.key}" if path else pair.key
+        rule = self._keys.rule(pair.key.encode(), may_go=work.is_body or not path)
         if rule.decision is Decision.IGNORE:
             work.outcomes.append((Outcome.IGNORED, here))
             return False
         if rule.decision is Decision.REMOVE:
             work.outcomes.append((Outcome.REDACTED, here))
             return True
+        goes = False
         if rule.decision is Decision.MASK:
             if not work.is_body and self._is_allowed(pair.value):
                 work.outcomes.append((Outcome.ALLOWED, here))
             else:
                 self._mask_whole(pair.value, work, here)
-            return self._in_keys and self._key(pair, work, here)
-        goes = self._value(pair.value, work, here, rule.tells or told)
-        return (self._in_keys and self._key(pair, work, here)) or goes
+        elif rule.decision is Decision.LOOK or pair.value.WhichOneof("value") not in _NUMBERS:
+            goes = self._value(pair.value, work, here, around if rule.is_plain else rule)
+        is_named = rule.is_listed or rule.decision is Decision.OWN
+        return (self._in_keys and not is_named and self._key(pair, work, here)) or goes
 
     def _key(self, pair: Any, work: _Work, path: str) -> bool:
         masked = self._text(pair.key.encode())
@@ -184,25 +207,25 @@ class ValueMask:
         is_looked_at = kind in _TEXTS or (kind in _NUMBERS and self._all_types)
         return is_looked_at and self._policy.allows(_readable(value))
 
-    def _value(self, value: Any, work: _Work, path: str, told: Detector | None) -> bool:
+    def _value(self, value: Any, work: _Work, path: str, rule: Rule) -> bool:
         """Mask a value in its place; return whether it goes."""
         kind = value.WhichOneof("value")
         if kind == "kvlist_value":
             entries = value.kvlist_value.values
-            _keep(entries, [entry for entry in entries if not self._entry(entry, work, path, told)])
+            _keep(entries, [entry for entry in entries if not self._entry(entry, work, path, rule)])
         elif kind == "array_value":
             items = value.array_value.values
-            _keep(items, [v for i, v in enumerate(items) if not self._value(v, work, _element(path, i), told)])
+            _keep(items, [v for i, v in enumerate(items) if not self._value(v, work, _element(path, i), rule)])
         elif kind in _TEXTS or (kind in _NUMBERS and self._all_types):
-            return self._scalar(value, kind, work, path, told)
+            return self._scalar(value, kind, work, path, rule)
         return False
 
-    def _scalar(self, value: Any, kind: str, work: _Work, path: str, told: Detector | None) -> bool:
+    def _scalar(self, value: Any, kind: str, work: _Work, path: str, rule: Rule) -> bool:
         text = _readable(value)
         if self._policy.allows(text):
             work.outcomes.append((Outcome.ALLOWED, path or _BODY))
             return False
-        masked = self._text.as_secret(text, told) if told and text else self._text(text)
+        masked = self._masked(text, rule)
         if masked is None:
             return False
         work.note(masked, path or _BODY)
@@ -268,14 +291,3 @@ def _leaves(message: Any) -> Iterator[Any]:
                 yield from _leaves(entry)
         case _:
             yield value
-
-
-def _rules(message: Any, rules: KeyRules, *, may_go: bool) -> Iterator[Rule]:
-    """Yield the rules of all keys of an attribute or a value; `may_go` says whether keys inside may be not allowed."""
-    value = message
-    if isinstance(message, KeyValue):
-        value = message.value
-    for item in (*value.array_value.values, *value.kvlist_value.values):
-        if isinstance(item, KeyValue):
-            yield rules.rule(item.key.encode(), may_go=may_go)
-        yield from _rules(item, rules, may_go=may_go)

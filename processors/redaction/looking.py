@@ -1,0 +1,93 @@
+"""Which of many serialised attributes or values have to be looked at for the keys in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import repeat
+from typing import Any
+
+from google.protobuf.message import Message
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+
+from collector.wire.projection import EVERY, OPAQUE, Merged, project
+from processors.redaction.keys import KeyRules
+
+_INNER = {"array_value": EVERY, "kvlist_value": EVERY}
+_LISTS = {KeyValue: KeyValueList, AnyValue: ArrayValue}
+_WRITERS = {one: project(many, {"values": OPAQUE}) for one, many in _LISTS.items()}
+_READERS = {
+    KeyValue: project(KeyValueList, {"values": Merged({"key": EVERY, "value": Merged(_INNER)})}),
+    AnyValue: project(ArrayValue, {"values": Merged(_INNER)}),
+}
+"""All pieces as if they were one, so that the parser lists all keys, arrays and maps of them."""
+_KEY, _VALUE, _TEXT = 0x0A, 0x12, 0x0A
+"""Tags, each with a length: KeyValue.key, KeyValue.value, AnyValue.string_value."""
+
+
+def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyRules) -> Sequence[int]:
+    """Return the indices of the pieces for which a key in them decides, and of those that are not as encoders write.
+
+    Args:
+        pieces: serialised messages.
+        type_: what they are: KeyValue or AnyValue.
+        rules: of the keys.
+
+    Raises:
+        google.protobuf.message.DecodeError: one is no such message.
+    """
+    joined: Any = _WRITERS[type_]()
+    joined.values.extend(pieces)
+    whole: Any = _READERS[type_].FromString(joined.SerializeToString())
+    read = whole.values
+    value = read.value if type_ is KeyValue else read
+    is_flat = not (value.array_value or value.kvlist_value)
+    if type_ is not KeyValue:
+        return () if is_flat else [i for i, piece in enumerate(pieces) if _depends(piece, type_, rules)]
+    keys = set(read.key[:])
+    plain = {bytes((_KEY, len(key))) + key for key in keys if len(key) < 0x80 and rules.rule(key).is_plain}
+    if is_flat and len(read.key) == len(pieces):
+        if len(plain) == len(keys) and rules.rule(b"").is_plain:
+            return ()
+        if all(map(bytes.startswith, pieces, repeat(bytes((_KEY,))))):  # so each has one key
+            return [index for index, piece in enumerate(pieces) if piece[: piece[1] + 2] not in plain]
+    return [
+        index
+        for index, piece in enumerate(pieces)
+        if not _is_plain_text(piece, plain) and _depends(piece, type_, rules)
+    ]
+
+
+def _is_plain_text(piece: bytes, plain: set[bytes]) -> bool:
+    """Say whether an attribute is a plain key and a short text and nothing more."""
+    try:
+        value = piece[1] + 2
+        length = piece[value + 1]
+        is_text = piece[value] == _VALUE and piece[value + 2] == _TEXT and piece[value + 3] + 2 == length < 0x80
+        return is_text and value + 2 + length == len(piece) and piece[:value] in plain
+    except IndexError:
+        return False
+
+
+def _depends(piece: bytes, type_: type[Message], rules: KeyRules) -> bool:
+    message: Any = type_.FromString(piece)
+    if type_ is KeyValue and not rules.rule(message.key.encode()).is_plain:
+        return True
+    if not _are_plain(message.value if type_ is KeyValue else message, rules, may_go=type_ is AnyValue):
+        return True
+    # a field twice: other parsers may see a key that this one does not
+    written: bytes = message.SerializeToString(deterministic=True)
+    return written != piece
+
+
+def _are_plain(value: Any, rules: KeyRules, *, may_go: bool) -> bool:
+    """Say whether all keys in a value are plain; `may_go` says whether they have to be allowed."""
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return all(_are_plain(item, rules, may_go=may_go) for item in value.array_value.values)
+    if kind == "kvlist_value":
+        entries = value.kvlist_value.values
+        return all(
+            rules.rule(entry.key.encode(), may_go=may_go).is_plain and _are_plain(entry.value, rules, may_go=may_go)
+            for entry in entries
+        )
+    return True
