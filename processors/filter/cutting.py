@@ -1,0 +1,199 @@
+"""Cut out of a request what is to be dropped; what is kept stays the bytes that it came as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from google.protobuf.message import Message
+from opentelemetry.proto.metrics.v1 import metrics_pb2
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+from collector.api import Event, LogRecord, Metric, Point, Resource, Scope, Signal, Span
+from collector.batch import SHAPES
+from collector.matching.matcher import Matcher, OfRecord
+from collector.ottl.condition import Context, EventOf, PointOf, ScopeOf
+from collector.records.views import RESOURCE, SCOPE
+from collector.wire.projection import OPAQUE, VALUE, project
+from processors.filter.rules import Rule, suspects
+
+_KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+# The trace id is declared too since what is declared is written first, and others look for it at the start of a span
+_Events: Any = project(trace_pb2.Span, {"trace_id": VALUE, "events": OPAQUE})
+_Points: Any = project(metrics_pb2.Metric, {"name": VALUE, **{kind: {"data_points": OPAQUE} for kind in _KINDS}})
+
+
+class _Way(NamedTuple):
+    """Everything in which one signal differs from the others."""
+
+    skeleton: type[Message]
+    view: Callable[[bytes], Any]
+    record: Context
+    inside: Context | None
+    """What is dropped out of a record."""
+
+
+def _way(signal: Signal, names: str, view: Callable[[bytes], Any], record: Context, inside: Context | None) -> _Way:
+    resources, scopes, records = names.split()
+    spec = {resources: {"resource": RESOURCE, scopes: {"scope": SCOPE, records: OPAQUE}}}
+    return _Way(project(SHAPES[signal].request, spec), view, record, inside)
+
+
+_WAYS: Mapping[Signal, _Way] = {
+    Signal.TRACES: _way(
+        Signal.TRACES, "resource_spans scope_spans spans", Span, record=Context.SPAN, inside=Context.SPANEVENT
+    ),
+    Signal.LOGS: _way(Signal.LOGS, "resource_logs scope_logs log_records", LogRecord, record=Context.LOG, inside=None),
+    Signal.METRICS: _way(
+        Signal.METRICS,
+        "resource_metrics scope_metrics metrics",
+        Metric,
+        record=Context.METRIC,
+        inside=Context.DATAPOINT,
+    ),
+}
+
+
+class Cut:
+    """Asks the rules that may hold in one request, from the outside to the inside, and drops what meets one.
+
+    What is looked at is a copy: looking at a record of which an attribute is there twice changes it, and nothing but
+    what is dropped may change.
+    """
+
+    def __init__(self, signal: Signal, rules: Sequence[Rule], matchers: Sequence[Matcher]) -> None:
+        way = _WAYS[signal]
+        self._skeleton, self._view = way.skeleton, way.view
+        self._resources, self._scopes, self._records = SHAPES[signal].path[:3]
+        self._of_resource = [rule for rule in rules if rule.context is Context.RESOURCE]
+        self._of_scope = [rule for rule in rules if rule.context is Context.SCOPE]
+        self._of_record = [rule for rule in rules if rule.context in {way.record, way.inside}]
+        self._inside = way.inside
+        self._cut_inside = _cut_points if way.inside is Context.DATAPOINT else _cut_events
+        self._matchers = matchers
+        self._looks_at_records = bool(self._of_record or matchers)
+
+    def of(self, wire: bytes) -> bytes | None:
+        """Return what is left of a request; None if that is all of it.
+
+        Raises:
+            PermanentError: a condition has an error that is not ignored.
+        """
+        request: Any = self._skeleton.FromString(wire)
+        if not self._cut_resources(request):
+            return None
+        for resource in self._resources(request):
+            _drop_empty(self._scopes(resource), self._records)
+        _drop_empty(self._resources(request), self._scopes)
+        left: bytes = request.SerializeToString()
+        return left
+
+    def _cut_resources(self, request: Any) -> bool:
+        """Empty what is to be dropped; return whether that is something."""
+        has_changed = False
+        for node in self._resources(request):
+            resource = Resource(node.resource.SerializeToString())
+            if _meets(self._of_resource, resource):
+                del self._scopes(node)[:]
+                has_changed = True
+            elif self._of_scope or self._looks_at_records:
+                has_changed |= self._cut_scopes(node, resource)
+        return has_changed
+
+    def _cut_scopes(self, resource_node: Any, resource: Resource) -> bool:
+        has_changed = False
+        for node in self._scopes(resource_node):
+            scope = Scope(node.scope.SerializeToString())
+            records = self._records(node)
+            if _meets(self._of_scope, ScopeOf(scope, resource)):
+                left: list[bytes] | None = []
+            else:
+                left = self._cut_records(records[:], resource, scope) if self._looks_at_records else None
+            if left is not None:
+                _replace(records, left)
+                has_changed = True
+        return has_changed
+
+    def _cut_records(self, wires: list[bytes], resource: Resource, scope: Scope) -> list[bytes] | None:
+        """Return the records of a scope that are left; None if all are as they were."""
+        answers = [matcher.within(resource, scope) for matcher in self._matchers]
+        if False in answers:
+            return []
+        wanted = [answer for answer in answers if not isinstance(answer, bool)]
+        asked = suspects(self._of_record, wires)
+        if wanted:
+            asked = {place: asked.get(place, ()) for place in range(len(wires))}
+        changes = {}
+        for place, rules in asked.items():
+            record = self._view(wires[place])  # not kept: a thousand of them take megabytes
+            record.resource, record.scope = resource, scope
+            left = self._left_of(record, wires[place], rules, wanted)
+            if left is not wires[place]:
+                changes[place] = left
+        if not changes:
+            return None
+        return [left for place, wire in enumerate(wires) if (left := changes.get(place, wire)) is not None]
+
+    def _left_of(self, record: Any, wire: bytes, rules: Sequence[Rule], wanted: Sequence[OfRecord]) -> bytes | None:
+        """Return a record without what is dropped inside it: the same bytes if that is nothing, None if it goes."""
+        for is_wanted in wanted:
+            if not is_wanted(record):
+                return None
+        inside = []
+        for rule in rules:
+            if rule.context is self._inside:
+                inside.append(rule)
+            elif rule.holds(record):
+                return None
+        return self._cut_inside(wire, inside, record) if inside else wire
+
+
+def _cut_events(wire: bytes, rules: Sequence[Rule], span: Span) -> bytes | None:
+    """Return a span without the events that meet a rule: the same bytes if none does."""
+    message = _Events.FromString(wire)
+    events = message.events[:]
+    left = [event for event in events if not _meets(_may_hold(rules, event), EventOf(Event(event), span))]
+    if len(left) == len(events):
+        return wire
+    _replace(message.events, left)
+    written: bytes = message.SerializeToString()
+    return written
+
+
+def _cut_points(wire: bytes, rules: Sequence[Rule], metric: Metric) -> bytes | None:
+    """Return a metric without the points that meet a rule: the same bytes if none does, None if no point is left."""
+    message = _Points.FromString(wire)
+    before = after = 0
+    for kind in _KINDS:
+        if message.HasField(kind):
+            field = getattr(message, kind).data_points
+            points = field[:]
+            left = [
+                point for point in points if not _meets(_may_hold(rules, point), PointOf(Point(kind, point), metric))
+            ]
+            before, after = before + len(points), after + len(left)
+            if len(left) < len(points):
+                _replace(field, left)
+    if after == before:
+        return wire
+    written: bytes | None = message.SerializeToString() if after else None
+    return written
+
+
+def _may_hold(rules: Sequence[Rule], wire: bytes) -> list[Rule]:
+    return [rule for rule in rules if rule.may_hold(wire)]
+
+
+def _meets(rules: Sequence[Rule], record: Any) -> bool:
+    return any(rule.holds(record) for rule in rules)
+
+
+def _drop_empty(parents: Any, children: Callable[[Any], Any]) -> None:
+    left = [parent for parent in parents if len(children(parent))]
+    if len(left) < len(parents):
+        _replace(parents, left)
+
+
+def _replace(field: Any, values: Sequence[Any]) -> None:
+    del field[:]
+    field.extend(values)
