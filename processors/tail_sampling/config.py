@@ -55,7 +55,7 @@ class DecisionCacheConfig(ComponentConfig):
         default=1_000_000,
         ge=0,
         description="Dropped traces to remember, so that spans that come after the decision are dropped too; each "
-        "takes 7 bytes. 0 for none.",
+        "takes 8 bytes. 0 for none.",
     )
 
 

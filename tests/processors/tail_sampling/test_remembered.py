@@ -1,0 +1,103 @@
+"""What was decided is remembered for as many traces as was configured, in little memory."""
+
+import random
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.sampling import ALWAYS
+from processors.tail_sampling.remembered import DroppedTraces, Kept, KeptTraces, Reason
+
+
+def trace_id(number):
+    return number.to_bytes(16, "big")
+
+
+KEPT = Kept(Reason("slow"), ALWAYS, None, 1.0)
+
+
+def test_the_kept_trace_that_was_asked_for_longest_ago_is_forgotten_first():
+    kept = KeptTraces(2)
+    kept.add(trace_id(1), KEPT)
+    kept.add(trace_id(2), KEPT)
+    kept.find(trace_id(1))
+    kept.add(trace_id(3), KEPT)
+
+    assert [KEPT, None, KEPT] == [kept.find(trace_id(number)) for number in (1, 2, 3)]
+
+
+def test_a_memory_of_no_size_remembers_nothing():
+    kept, dropped = KeptTraces(0), DroppedTraces(0)
+    kept.add(trace_id(1), KEPT)
+    dropped.add(trace_id(1))
+
+    assert (None, False) == (kept.find(trace_id(1)), trace_id(1) in dropped)
+
+
+@given(st.sets(st.binary(min_size=16, max_size=16), max_size=100), st.binary(min_size=16, max_size=16))
+def test_a_dropped_trace_is_known_and_no_other(ids, other):
+    dropped = DroppedTraces(1000)
+    for id_ in ids:
+        dropped.add(id_)
+
+    assert all(id_ in dropped for id_ in ids)
+    assert (other in dropped) == (other in ids)
+
+
+def test_fingerprints_that_lie_across_two_others_are_none():
+    """
+    In 128 times 6 bytes there are 763 places to find 6 bytes, of which 128 count.
+    """
+    dice = random.Random(1)
+    dropped = DroppedTraces(98)
+    for _ in range(128):
+        dropped.add(dice.randbytes(16))
+    table = bytes(dropped._table)
+
+    found = [start for start in range(len(table) - 6) if start % 6 and _finds(dropped, table[start : start + 6])]
+
+    assert [] == found
+
+
+def _finds(dropped, print_):
+    dropped._place = lambda _: (0, print_)
+    return b"" in dropped
+
+
+@pytest.mark.slow
+def test_dropped_traces_take_less_than_8_bytes_each_and_the_last_ones_are_known():
+    """
+    A million of them in production; with fewer, chance is the same.
+    """
+    size = 200_000
+    dice = random.Random(2)
+    ids = [dice.randbytes(16) for _ in range(3 * size)]
+    tracemalloc.start()
+    dropped = DroppedTraces(size)
+    for id_ in ids:
+        dropped.add(id_)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    forgotten = sum(id_ not in dropped for id_ in ids[-size:])
+    taken_for_one = sum(dice.randbytes(16) in dropped for _ in range(size))
+
+    assert held / size < 8
+    assert held - 1000 < dropped.memory
+    assert forgotten < 40
+    assert 0 == taken_for_one
+
+
+@pytest.mark.slow
+def test_a_kept_trace_takes_about_200_bytes():
+    tracemalloc.start()
+    kept = KeptTraces(20_000)
+    for number in range(20_000):
+        kept.add(trace_id(number), Kept(KEPT.reason, number << 40, None, float(number)))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert 20_000 == len(kept)
+    assert held / 20_000 < 350
