@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from collector.patterns import compile_pattern
@@ -15,8 +16,9 @@ _REMEMBERED = 10_000
 _LONGEST = 256
 _PROBE = b"Zk3x9Qm2Lp7T"
 """What a secret may look like: a key is one of secrets if `key=probe` has one."""
-_NUMBERS = (b"219099999", b"2125550100", b"9001011234567", b"4012888888881881003")
-"""What is a secret after some keys only: numbers of people, telephones and, of 19 digits, cards."""
+_INTRODUCED = (b"219099999", b"2125550100", b"0001013234567", b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+"""What is a secret after some keys only and looks like nothing elsewhere, not even to a hint: numbers of people and of
+telephones, and a key of AWS.  What does look like something is tried with its key anyway."""
 
 
 class Decision(enum.Enum):
@@ -32,10 +34,12 @@ class Rule(NamedTuple):
     """What holds for one key."""
 
     decision: Decision
+    before: bytes = b""
+    """The key with a sign behind it: what a value is read with if nothing is found in it alone."""
     tells: Detector | None = None
     """The detector to which the key says that any value is a secret, as `password` does."""
-    introduces: bytes = b""
-    """The key with a sign behind it, if values are to be read as what it introduces, as those of `ssn` are."""
+    introduces: bool = False
+    """Whether the key says of some values that they are secrets, which nothing else says, as `ssn` does."""
     is_listed: bool = False
     """Whether the user allows this very key."""
 
@@ -54,7 +58,10 @@ class KeyRules:
         self._ignored = {key.encode() for key in config.ignored_keys}
         self._ignored_patterns = [compile_pattern(text) for text in config.ignored_key_patterns]
         self._blocked = [compile_pattern(text) for text in (*config.blocked_key_patterns, *config.blocked_keys)]
+        self._has_lists = not self._allows_all or bool(self._ignored or self._ignored_patterns or self._blocked)
         self._scanner = scanner
+        self._found_alone = [{one.detector for one in scanner.find(text)} for text in _INTRODUCED]
+        self._plain: set[bytes] = set()
         self._rules: dict[bytes, Rule] = {}
         self._kept: dict[bytes, Rule] = {}
 
@@ -70,32 +77,52 @@ class KeyRules:
                 rules[key] = found
         return found
 
+    def plain(self, keys: AbstractSet[bytes]) -> AbstractSet[bytes]:
+        """Return which of the keys of attributes have a rule that is plain; many at once cost little."""
+        new = keys - self._plain
+        if not new:
+            return keys
+        looked_at = [key for key in new if not self._has_lists or self._decision(key) is Decision.LOOK]
+        probes = [self._probes(key) for key in looked_at]
+        told = {looked_at[index] for index in self._scanner.hits(probes)}
+        plain = {key for key in looked_at if key not in told or self.rule(key).is_plain} - OWN_KEYS
+        if len(self._plain) >= _REMEMBERED:
+            self._plain.clear()
+        if len(plain) <= _REMEMBERED:
+            self._plain.update(key for key in plain if len(key) <= _LONGEST)
+        return (keys - new) | plain
+
     def _decide(self, key: bytes, *, may_go: bool) -> Rule:
-        if key in self._ignored or _any(self._ignored_patterns, key):
-            return Rule(Decision.IGNORE)
-        if key in OWN_KEYS:  # neither to go nor to be masked in the next collector
-            return Rule(Decision.OWN)
+        decision = self._decision(key, may_go=may_go)
         is_listed = key in self._allowed
-        if may_go and not self._allows_all and not is_listed:
-            return Rule(Decision.REMOVE)
-        if _any(self._blocked, key):
-            return Rule(Decision.MASK, is_listed=is_listed)
-        tells = self._told_by(key)
-        return Rule(Decision.LOOK, tells, b"" if tells else self._introduced_by(key), is_listed)
-
-    def _told_by(self, key: bytes) -> Detector | None:
-        start = len(key) + 1
-        found = self._scanner.find(b"%b=%b" % (key, _PROBE))
-        return next((finding.detector for finding in found if finding.start == start), None)
-
-    def _introduced_by(self, key: bytes) -> bytes:
         before = b"%b=" % key
-        for number in _NUMBERS:
-            of_itself = {finding.detector for finding in self._scanner.find(number)}
-            found = self._scanner.find(before + number)
-            if any(one.start == len(before) and one.detector not in of_itself for one in found):
-                return before
-        return b""
+        if decision is not Decision.LOOK or not self._scanner.may_hit(self._probes(key)):
+            return Rule(decision, before, is_listed=is_listed)
+        tells = self._told_by(before)
+        return Rule(decision, before, tells, tells is None and self._introduces(before), is_listed)
+
+    def _decision(self, key: bytes, *, may_go: bool = True) -> Decision:
+        if key in self._ignored or _any(self._ignored_patterns, key):
+            return Decision.IGNORE
+        if key in OWN_KEYS:  # neither to go nor to be masked in the next collector
+            return Decision.OWN
+        if may_go and not self._allows_all and key not in self._allowed:
+            return Decision.REMOVE
+        return Decision.MASK if _any(self._blocked, key) else Decision.LOOK
+
+    def _probes(self, key: bytes) -> bytes:
+        return b" ".join([b"%b=%b" % (key, probe) for probe in (_PROBE, *_INTRODUCED)])
+
+    def _told_by(self, before: bytes) -> Detector | None:
+        found = self._scanner.find(before + _PROBE)
+        return next((finding.detector for finding in found if finding.start == len(before)), None)
+
+    def _introduces(self, before: bytes) -> bool:
+        return any(
+            finding.start == len(before) and finding.detector not in alone
+            for text, alone in zip(_INTRODUCED, self._found_alone, strict=True)
+            for finding in self._scanner.find(before + text)
+        )
 
 
 def _any(patterns: list[Any], key: bytes) -> bool:

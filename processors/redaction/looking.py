@@ -44,9 +44,10 @@ def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyR
     if type_ is not KeyValue:
         return () if is_flat else [i for i, piece in enumerate(pieces) if _depends(piece, type_, rules)]
     keys = set(read.key[:])
-    plain = {bytes((_KEY, len(key))) + key for key in keys if len(key) < 0x80 and rules.rule(key).is_plain}
+    plain_keys = rules.plain({*keys, b""})
+    plain = {bytes((_KEY, len(key))) + key for key in plain_keys if len(key) < 0x80}
     if is_flat and len(read.key) == len(pieces):
-        if len(plain) == len(keys) and rules.rule(b"").is_plain:
+        if keys <= plain_keys and b"" in plain_keys:
             return ()
         if all(map(bytes.startswith, pieces, repeat(bytes((_KEY,))))):  # so each has one key
             return [index for index, piece in enumerate(pieces) if piece[: piece[1] + 2] not in plain]

@@ -93,26 +93,28 @@ class TextMask:
         self._scanner = scanner
         self._clean: set[bytes] = set()
 
-    def __call__(self, text: bytes, introduced_by: bytes = b"") -> Masked | None:
+    def __call__(self, text: bytes, before: bytes = b"", *, is_introduced: bool = False) -> Masked | None:
         """Return what becomes of a text, UTF-8; None if it stays as it is.
 
         Args:
             text: the text.
-            introduced_by: what is to be read before it, such as `ssn=`; nothing is found in that itself.
+            before: what is to be read before it, such as `ssn=`, if nothing is found in the text alone; what is found
+                in that itself stays.
+            is_introduced: whether what stands before says something of texts that look like nothing alone.
         """
         if self._policy.allows(text):
             return None
         hits: list[str] = []
         original = text
         for again in range(_ROUNDS):
-            findings = self._meant(text, introduced_by, again=bool(again))
+            findings = self._meant(text, before, is_introduced=is_introduced, again=bool(again))
             if not findings:
                 break
-            before, text = text, self._without(text, findings)
-            if text == before:
+            old, text = text, self._without(text, findings)
+            if text == old:
                 break
             hits += [finding.detector.name for finding in findings]
-            if not self._may_have_more(text, introduced_by):
+            if not self._may_have_more(text, before):
                 break
         else:
             text = _WHOLE
@@ -126,9 +128,9 @@ class TextMask:
         new = self._policy.action(detector.name).replace(text)
         return None if new == text else self._masked(new, [detector.name])
 
-    def _may_have_more(self, text: bytes, introduced_by: bytes) -> bool:
+    def _may_have_more(self, text: bytes, before: bytes) -> bool:
         """Say whether a text that was masked may have findings; most are made of replacements and seen often."""
-        whole = introduced_by + text
+        whole = before + text
         if whole in self._clean:
             return False
         if self._scanner.may_hit(whole):
@@ -139,10 +141,10 @@ class TextMask:
             self._clean.add(whole)
         return False
 
-    def _meant(self, text: bytes, introduced_by: bytes, *, again: bool) -> list[Finding]:
+    def _meant(self, text: bytes, before: bytes, *, is_introduced: bool, again: bool) -> list[Finding]:
         findings = self._scanner.find(text)
-        if introduced_by and not findings:
-            findings = list(self._introduced(text, introduced_by))
+        if before and not findings and (is_introduced or self._scanner.may_hit(text)):
+            findings = list(self._introduced(text, before))
         if again:
             findings = [finding for finding in findings if not self._policy.is_done(finding.detector.name)]
         if not findings:

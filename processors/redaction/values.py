@@ -143,7 +143,7 @@ class ValueMask:
     def _masked(self, text: bytes, rule: Rule) -> Masked | None:
         if rule.tells and text:
             return self._text.as_secret(text, rule.tells)
-        return self._text(text, rule.introduces)
+        return self._text(text, rule.before, is_introduced=rule.introduces)
 
     def _body(self, body: bytes) -> Verdict | None:
         message = AnyValue.FromString(body)
@@ -183,7 +183,7 @@ class ValueMask:
             else:
                 self._mask_whole(pair.value, work, here)
         elif rule.decision is Decision.LOOK or pair.value.WhichOneof("value") not in _NUMBERS:
-            goes = self._value(pair.value, work, here, around if rule.is_plain else rule)
+            goes = self._value(pair.value, work, here, around if rule.is_plain and not around.is_plain else rule)
         is_named = rule.is_listed or rule.decision is Decision.OWN
         return (self._in_keys and not is_named and self._key(pair, work, here)) or goes
 

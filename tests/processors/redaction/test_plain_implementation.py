@@ -13,7 +13,7 @@ from collector.registry import Kind, load_factory
 from collector.testing import settings
 from processors.redaction.config import RedactionConfig
 from processors.redaction.detectors.scanner import Scanner
-from processors.redaction.keys import Decision, KeyRules
+from processors.redaction.keys import Decision, KeyRules, Rule
 from processors.redaction.texts import Policy, TextMask
 from tests.processors.redaction.masking import KEY
 from tests.processors.redaction.requests import random_request, unusual
@@ -64,7 +64,7 @@ class Plain:
             if field.message_type is not None and field.message_type.full_name == KeyValue.DESCRIPTOR.full_name:
                 self.entries(value, in_body=False, is_top=True)
             elif field.message_type is not None and field.message_type.full_name == AnyValue.DESCRIPTOR.full_name:
-                self.value(value, in_body=True, told=None, before=b"")
+                self.value(value, in_body=True, around=None)
             elif field.message_type is not None:
                 for inner in value if field.is_repeated else [value]:
                     self.message(inner)
@@ -77,13 +77,13 @@ class Plain:
         new = self.text(text.encode())
         return text if new is None else new.text.decode()
 
-    def entries(self, entries, *, in_body, is_top, told=None, before=b""):
-        kept = [entry for entry in entries if not self.entry(entry, in_body, is_top, told, before)]
+    def entries(self, entries, *, in_body, is_top, around=None):
+        kept = [entry for entry in entries if not self.entry(entry, in_body, is_top, around)]
         kept = [type(entry).FromString(entry.SerializeToString()) for entry in kept]
         del entries[:]
         entries.extend(kept)
 
-    def entry(self, entry, in_body, is_top, told, before):
+    def entry(self, entry, in_body, is_top, around):
         rule = self.keys.rule(entry.key.encode(), may_go=in_body or is_top)
         if rule.decision in (Decision.IGNORE, Decision.REMOVE):
             return rule.decision is Decision.REMOVE
@@ -91,35 +91,37 @@ class Plain:
         if rule.decision is Decision.MASK:
             entry.value.string_value = self.mask.replace(b"").decode()
         else:
-            if rule.tells or rule.introduces:
-                told, before = rule.tells, rule.introduces
-            goes = self.value(entry.value, in_body=in_body, told=told, before=before)
+            around = rule if not rule.is_plain or around is None or around.is_plain else around
+            goes = self.value(entry.value, in_body, around)
         if self.config.redact_keys and not rule.is_listed:
             entry.key = self.masked(entry.key)
         return goes
 
-    def value(self, value, *, in_body, told, before):
+    def value(self, value, in_body, around):
         kind = value.WhichOneof("value")
         if kind == "kvlist_value":
-            self.entries(value.kvlist_value.values, in_body=in_body, is_top=False, told=told, before=before)
+            self.entries(value.kvlist_value.values, in_body=in_body, is_top=False, around=around)
         elif kind == "array_value":
             items = value.array_value.values
-            kept = [v for v in items if not self.value(v, in_body=in_body, told=told, before=before)]
+            kept = [v for v in items if not self.value(v, in_body, around)]
             kept = [AnyValue.FromString(v.SerializeToString()) for v in kept]
             del items[:]
             items.extend(kept)
         elif kind in ("string_value", "bytes_value") or (kind in MEMBERS and self.config.redact_all_types):
-            return self.scalar(value, kind, told, before)
+            return self.scalar(value, kind, around or Rule(Decision.LOOK))
         return False
 
-    def scalar(self, value, kind, told, before):
+    def scalar(self, value, kind, around):
         text = getattr(value, kind)
         if kind == "double_value":
             text = number(text)
         elif kind == "bool_value":
             text = str(text).lower()
         raw = text if isinstance(text, bytes) else str(text).encode()
-        new = self.text.as_secret(raw, told) if told and raw else self.text(raw, before)
+        if around.tells and raw:
+            new = self.text.as_secret(raw, around.tells)
+        else:
+            new = self.text(raw, around.before, is_introduced=around.introduces)
         if new is None:
             return False
         setattr(value, *(("bytes_value", new.text) if kind == "bytes_value" else ("string_value", new.text.decode())))
