@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 
@@ -12,9 +12,10 @@ from collector.api import Batch, Consumer, Counter, DropReason, RefusalReason, R
 from processors.tail_sampling.common import Common, State
 from processors.tail_sampling.config import LogsWithoutTrace, TailSamplingConfig
 from processors.tail_sampling.grouping import NO_TRACE, Entries, Grouping
-from processors.tail_sampling.held import Held, Line, parts_of
+from processors.tail_sampling.held import Held, Line, part_of
 from processors.tail_sampling.measures import PREFIX
 from processors.tail_sampling.outbox import Outbox
+from processors.tail_sampling.trace import Part
 
 _SLICE = 64
 """Traces after which others have their turn."""
@@ -98,7 +99,7 @@ class FollowingLogs:
 
     def _take(self, trace_id: bytes, entries: Entries, now: float) -> None:
         if trace_id == NO_TRACE:
-            self._follow(entries, kept=True, because="no_trace_id")
+            self._follow([part_of(entries)], kept=True, because="no_trace_id")
             return
         size = sum(map(len, entries[1:]))
         if held := self._held.get(trace_id):
@@ -107,11 +108,11 @@ class FollowingLogs:
             return
         match self._common.state(trace_id):
             case State.KEPT:
-                self._follow(entries, kept=True, because="decision")
+                self._follow([part_of(entries)], kept=True, because="decision")
             case State.DROPPED:
-                self._follow(entries, kept=False, because="decision")
+                self._follow([part_of(entries)], kept=False, because="decision")
             case _:
-                held = self._held[trace_id] = Held(trace_id, entries, size)
+                held = self._held[trace_id] = Held(trace_id, entries, size, now)
                 self._size += size
                 self._line.join(held, now)
                 self._common.wait_for(trace_id, self)
@@ -157,11 +158,10 @@ class FollowingLogs:
         self._size -= held.size
         if waits:
             self._common.wait_no_longer(trace_id, self)
-        self._follow(held.entries, kept=kept, because=because)
+        self._follow(held.parts(), kept=kept, because=because)
         held.forget()
 
-    def _follow(self, entries: Entries, *, kept: bool, because: str) -> None:
-        parts = parts_of(entries)
+    def _follow(self, parts: Sequence[Part], *, kept: bool, because: str) -> None:
         records = sum([len(part.spans) for part in parts])
         if kept:
             for part in parts:

@@ -17,26 +17,48 @@ _TICK = 0.1
 class Held:
     """What has come of one trace.  A million spans may be held, so there are two objects for each trace and no more."""
 
-    __slots__ = ("entries", "has_root", "records", "size", "trace_id")
+    __slots__ = ("_places", "entries", "has_root", "since", "size", "trace_id")
 
-    def __init__(self, trace_id: bytes, entries: Entries, size: int) -> None:
+    def __init__(self, trace_id: bytes, entries: Entries, size: int, now: float) -> None:
         self.trace_id = trace_id
         self.entries = entries
         self.size = size
         """Bytes of all records."""
-        self.records = len(entries) - 1
-        """Their number."""
+        self.since = now
+        """When the first record came: the same number object for all of a request."""
         self.has_root = False
+        self._places = 1  # origins among the entries
+
+    @property
+    def records(self) -> int:
+        """How many there are, until they are let go of."""
+        return len(self.entries) - self._places
 
     def add(self, entries: Entries, size: int) -> None:
         """Take over records of the same trace that came together."""
-        self.entries += entries
-        self.records += len(entries) - 1
+        if self._places == 1 and entries[0] is self.entries[0]:
+            self.entries += entries[1:]
+        else:
+            self.entries += entries
+            self._places += 1
         self.size += size
+
+    def parts(self) -> list[Part]:
+        """Return the records with their origins, each origin once, in the order in which they first came."""
+        if self._places == 1:
+            return [part_of(self.entries)]
+        by_origin: dict[Origin, list[bytes]] = {}
+        records: list[bytes] = []
+        for entry in self.entries:
+            if isinstance(entry, bytes):
+                records.append(entry)
+            else:
+                records = by_origin.setdefault(entry, [])
+        return [Part(origin, records) for origin, records in by_origin.items()]
 
     def trace(self) -> Trace:
         """Return what policies look at."""
-        return Trace(self.trace_id, parts_of(self.entries), self.size)
+        return Trace(self.trace_id, self.parts(), self.size)
 
     def forget(self) -> None:
         """Let go of the records.  This object may have to wait in a line until its time comes."""
@@ -48,16 +70,9 @@ class Held:
         return bool(self.entries)
 
 
-def parts_of(entries: Entries) -> list[Part]:
-    """Return the records with their origins, each origin once, in the order in which they first came."""
-    by_origin: dict[Origin, list[bytes]] = {}
-    spans: list[bytes] = []
-    for entry in entries:
-        if isinstance(entry, bytes):
-            spans.append(entry)
-        else:
-            spans = by_origin.setdefault(entry, [])
-    return [Part(origin, spans) for origin, spans in by_origin.items()]
+def part_of(entries: Entries) -> Part:
+    """Return records that came together, all from one origin."""
+    return Part(entries[0], entries[1:])
 
 
 class Line:
@@ -98,8 +113,12 @@ class Line:
 
     def due(self, now: float) -> Iterator[Held]:
         """Yield traces whose time has come; each leaves the line."""
-        while (due := self.next_due()) is not None and due <= now:
-            yield self._leave()
+        traces, due = self._traces, self._due
+        while due and (due[0] <= now or not traces[0].entries):
+            due.popleft()
+            held = traces.popleft()
+            if held.entries:
+                yield held
 
     def _leave(self) -> Held:
         self._due.popleft()

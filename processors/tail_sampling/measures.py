@@ -1,4 +1,8 @@
-"""The processor's own counters, under the names that dashboards for the Collector know."""
+"""The processor's own counters, under the names that dashboards for the Collector know.
+
+What happens to every trace is tallied here, and written to the counters when it is time to `settle`: before anybody who
+may look at them has a turn.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,38 @@ from collector.api import ComponentTelemetry, Counter, Settings
 from processors.tail_sampling.policy import Verdict, Vote
 
 PREFIX = "otelcol_processor_tail_sampling_"
-_AGES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
-"""Seconds up to which late spans are counted together."""
+_AGES = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
+"""Seconds up to which ages are counted together."""
+_LATENCIES = (1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0)
+"""The same of milliseconds."""
+_MOST_TALLIES = 1000
 
 
 class Measures:
     """Counts what happens to traces.  What happens often is an attribute, so that counting takes no look-up."""
 
-    def __init__(self, telemetry: ComponentTelemetry) -> None:
+    def __init__(self, telemetry: ComponentTelemetry, policies: Sequence[str]) -> None:
+        """Args:
+        telemetry: where it is seen.
+        policies: names, in the order in which they vote.
+        """
         self._telemetry = telemetry
+        self._policies = policies
         self.new_traces = self._counter("new_trace_id_received", "Traces that began.")
         self.too_large = self._counter("traces_dropped_too_large", "Traces of more than `maximum_trace_size_bytes`.")
         self.too_early = self._counter(
             "sampling_trace_dropped_too_early", "Traces decided on before their time, to make room; none is lost."
         )
-        self._decisions: dict[tuple[str, bool], Counter] = {}
-        self._by_vote: dict[tuple[str, Vote], tuple[Counter, Counter]] = {}
+        self.removal_age = Histogram(
+            telemetry, "sampling_trace_removal_age", "Seconds from the first span to the decision.", _AGES
+        )
+        self.late_age = Histogram(
+            telemetry, "sampling_late_span_age", "Seconds from the decision to late spans.", _AGES
+        )
+        self.timer_latency = Histogram(
+            telemetry, "sampling_decision_timer_latency", "Milliseconds that a round of decisions took.", _LATENCIES
+        )
+        self._tallies: dict[tuple[object, ...], _Tally] = {}
         self._late = {
             kept: self._counter(
                 "early_releases_from_cache_decision",
@@ -33,54 +53,109 @@ class Measures:
             )
             for kept in (False, True)
         }
-        self._ages = [
-            self._counter("sampling_late_span_age_bucket", "Seconds from the decision to a late span.", le=str(most))
-            for most in (*_AGES, "+Inf")
-        ]
-        self._age_sum = self._counter("sampling_late_span_age_sum", "Sum of the seconds.")
-        self._age_count = self._counter("sampling_late_span_age_count", "Number of times.")
 
-    def decided(self, decision: str, kept: bool) -> None:
-        """Count one trace: `decision` is sampled, not_sampled or dropped."""
-        counter = self._decisions.get((decision, kept))
-        if counter is None:
-            counter = self._counter(
-                "global_count_traces_sampled", "Traces decided on.", sampled=_text(kept), decision=decision
-            )
-            self._decisions[decision, kept] = counter
-        counter.add(1)
+    def decided(self, decision: str, kept: bool, votes: Sequence[Verdict | None], spans: int) -> None:
+        """Count one trace.
 
-    def voted(self, policies: Sequence[str], votes: Sequence[Verdict | None], spans: int) -> None:
-        """Count a trace and its spans for each policy that was asked, by what it said."""
-        for policy, verdict in zip(policies, votes, strict=False):
-            if verdict is not None:
-                counters = self._by_vote.get((policy, verdict.vote)) or self._counters_of(policy, verdict)
-                counters[0].add(1)
-                counters[1].add(spans)
-
-    def _counters_of(self, policy: str, verdict: Verdict) -> tuple[Counter, Counter]:
-        decision = "dropped" if verdict.vote is Vote.DROPPED else "sampled" if verdict.is_sampled else "not_sampled"
-        labels = {"policy": policy, "sampled": _text(verdict.is_sampled), "decision": decision}
-        counters = (
-            self._counter("count_traces_sampled", "Traces on which a policy voted.", **labels),
-            self._counter("count_spans_sampled", "Spans of these traces.", **labels),
-        )
-        self._by_vote[policy, verdict.vote] = counters
-        return counters
+        Args:
+            decision: sampled, not_sampled or dropped.
+            kept: whether it is sent.
+            votes: of as many policies as were asked; None for an error.
+            spans: how many it has.
+        """
+        # members of an enumeration are one object each, and hashing them takes longer than all the rest
+        key = (decision, kept, *[0 if verdict is None else id(verdict.vote) for verdict in votes])
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = _Tally(self._counters_of(decision, kept, votes))
+        tally.traces += 1
+        tally.spans += spans
 
     def late(self, kept: bool, spans: int) -> None:
         """Count spans that follow a decision."""
         self._late[kept].add(spans)
 
-    def late_age(self, seconds: float) -> None:
-        """Count how old a remembered decision was.  Buckets are cumulative, as in every Prometheus histogram."""
-        for bucket in self._ages[bisect_left(_AGES, seconds) :]:
-            bucket.add(1)
-        self._age_sum.add(seconds)
-        self._age_count.add(1)
+    def settle(self) -> None:
+        """Have everything seen that was counted until now."""
+        for tally in self._tallies.values():
+            if tally.traces:
+                tally.settle()
+        if len(self._tallies) > _MOST_TALLIES:
+            self._tallies.clear()
+        for histogram in (self.removal_age, self.late_age, self.timer_latency):
+            histogram.settle()
+
+    def _counters_of(self, decision: str, kept: bool, votes: Sequence[Verdict | None]) -> _Counters:
+        labels = {"sampled": _text(kept), "decision": decision}
+        traces = [self._counter("global_count_traces_sampled", "Traces decided on.", **labels)]
+        spans = []
+        for policy, verdict in zip(self._policies, votes, strict=False):
+            if verdict is not None:
+                word = "dropped" if verdict.vote is Vote.DROPPED else _WORDS[verdict.is_sampled]
+                labels = {"policy": policy, "sampled": _text(verdict.is_sampled), "decision": word}
+                traces.append(self._counter("count_traces_sampled", "Traces on which a policy voted.", **labels))
+                spans.append(self._counter("count_spans_sampled", "Spans of these traces.", **labels))
+        return traces, spans
 
     def _counter(self, name: str, help: str, **labels: str) -> Counter:
         return self._telemetry.counter(PREFIX + name, help, **labels)
+
+
+_WORDS = {True: "sampled", False: "not_sampled"}
+_Counters = tuple[list[Counter], list[Counter]]
+"""Those that count traces, and those that count their spans."""
+
+
+class _Tally:
+    """Traces on which the same was decided with the same votes."""
+
+    __slots__ = ("_counters", "spans", "traces")
+
+    def __init__(self, counters: _Counters) -> None:
+        self._counters = counters
+        self.traces = self.spans = 0
+
+    def settle(self) -> None:
+        of_traces, of_spans = self._counters
+        for counter in of_traces:
+            counter.add(self.traces)
+        for counter in of_spans:
+            counter.add(self.spans)
+        self.traces = self.spans = 0
+
+
+class Histogram:
+    """Counts values by size, as Prometheus does: each bucket has those of the smaller ones too."""
+
+    def __init__(self, telemetry: ComponentTelemetry, name: str, help: str, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        names = [f"{bound:g}" for bound in bounds]
+        self._buckets = [telemetry.counter(f"{PREFIX}{name}_bucket", help, le=most) for most in (*names, "+Inf")]
+        self._sum = telemetry.counter(f"{PREFIX}{name}_sum", help)
+        self._count = telemetry.counter(f"{PREFIX}{name}_count", help)
+        self._new = [0] * len(self._buckets)
+        self._new_sum = 0.0
+        self._new_count = 0
+
+    def observe(self, value: float) -> None:
+        """Count a value, which is seen after `settle`."""
+        self._new[bisect_left(self._bounds, value)] += 1
+        self._new_sum += value
+        self._new_count += 1
+
+    def settle(self) -> None:
+        """Have everything seen that was counted until now."""
+        if not self._new_count:
+            return
+        total = 0
+        for bucket, new in zip(self._buckets, self._new, strict=True):
+            total += new
+            bucket.add(total)
+        self._sum.add(self._new_sum)
+        self._count.add(total)
+        self._new = [0] * len(self._buckets)
+        self._new_sum = 0.0
+        self._new_count = 0
 
 
 class PolicyErrors:

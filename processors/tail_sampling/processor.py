@@ -48,7 +48,7 @@ class TailSampling:
         self._settings = settings
         self._ring = ring
         self._common = common
-        self._measures = Measures(settings.telemetry)
+        self._measures = Measures(settings.telemetry, list(decides.policies))
         self._grouping = Grouping(Signal.TRACES)
         scope_of = scope_with_reason if config.record_policy else as_it_came
         self._outbox = Outbox(Signal.TRACES, settings, next, scope_of)
@@ -147,7 +147,7 @@ class TailSampling:
         elif self._verdicts.follow(trace_id, entries, now):
             return
         else:
-            held = self._traces[trace_id] = Held(trace_id, entries, size)
+            held = self._traces[trace_id] = Held(trace_id, entries, size, now)
             self._line.join(held, now)
             self._measures.new_traces.add(1)
         self._size += size
@@ -180,12 +180,14 @@ class TailSampling:
     async def _decide_until(self, line: Line, end: float, how: How) -> None:
         """Decide on those in a line whose time is up at `end`, in slices, so that nobody waits long for the loop."""
         self._rounds += 1
+        began = self._settings.clock.monotonic()
         try:
             while not self._decide_slice(line, end, how):
                 self._verdicts.settle()
                 await asyncio.sleep(0)
         finally:
             self._rounds -= 1
+            self._measures.timer_latency.observe((self._settings.clock.monotonic() - began) * 1000)
             self._settle()
 
     def _decide_slice(self, line: Line, end: float, how: How) -> bool:

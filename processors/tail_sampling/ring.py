@@ -9,7 +9,7 @@ import enum
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from collector.sampling import ALWAYS, adjusted_count, encode
 from processors.tail_sampling.policy import Policy, Verdict, Vote
@@ -36,19 +36,21 @@ class How(enum.StrEnum):
     """Spans came when it had been decided; they followed."""
 
 
-class _Entry:
-    __slots__ = ("at", "how", "kept", "late", "late_at", "policy", "spans", "threshold", "verdicts")
+class _Entry(NamedTuple):
+    """A decision.  What is remembered is a bare tuple of the same: to make one of these for each trace takes longer."""
 
-    def __init__(self, at: float, spans: int, kept: bool, policy: str, how: How) -> None:
-        self.at = at
-        self.spans = spans
-        self.kept = kept
-        self.policy = policy
-        self.how = how
-        self.verdicts: Sequence[Verdict | None] = ()
-        self.threshold = ALWAYS
-        self.late = 0
-        self.late_at = 0.0
+    at: float
+    spans: int
+    kept: bool
+    policy: str
+    how: How
+    verdicts: Sequence[Verdict | None] = ()
+    threshold: int = ALWAYS
+    late: int = 0
+    late_at: float = 0.0
+
+
+_Entries = list[tuple[Any, ...]]
 
 
 class Ring:
@@ -61,7 +63,7 @@ class Ring:
         """
         self._size = size
         self._policies = list(policies.items())
-        self._traces: OrderedDict[bytes, tuple[_Entry, ...]] = OrderedDict()
+        self._traces: OrderedDict[bytes, tuple[Any, ...] | _Entries] = OrderedDict()  # one decision, or several
         self._count = 0
 
     def __len__(self) -> int:
@@ -92,32 +94,37 @@ class Ring:
             how: why then.
             threshold: the rejection threshold (`collector.sampling`) that a kept trace passed.
         """
-        entry = _Entry(at, spans, kept, policy, how)
-        entry.verdicts = verdicts
-        entry.threshold = threshold
-        self._remember(trace_id, entry)
+        self._remember(trace_id, (at, spans, kept, policy, how, verdicts, threshold))
 
     def note_late(self, trace_id: bytes, *, at: float, spans: int, kept: bool, policy: str = "") -> None:
         """Remember that spans followed a decision that had been made; all that follow one decision count as one."""
-        if known := self._traces.get(trace_id):
-            known[-1].late += spans
-            known[-1].late_at = at
-        else:
-            self._remember(trace_id, _Entry(at, spans, kept, policy, How.LATE))
+        if not (known := self._traces.get(trace_id)):
+            self._remember(trace_id, (at, spans, kept, policy, How.LATE))
+            return
+        *before, last = _decisions(known)
+        last = _Entry(*last)
+        last = last._replace(late=last.late + spans, late_at=at)
+        self._traces[trace_id] = [*before, last] if before else last
 
     def decisions_on(self, trace_id: bytes) -> list[dict[str, Any]]:
         """Return what is remembered of a trace, the newest last, as JSON can hold it."""
-        return [self._describe(entry) for entry in self._traces.get(trace_id, ())]
+        known = self._traces.get(trace_id)
+        return [self._describe(_Entry(*entry)) for entry in _decisions(known)] if known else []
 
-    def _remember(self, trace_id: bytes, entry: _Entry) -> None:
+    def _remember(self, trace_id: bytes, entry: tuple[Any, ...]) -> None:
         if not self._size:
             return
-        before = self._traces.pop(trace_id, ())
-        after = self._traces[trace_id] = (*before[1 - _MOST_OF_ONE_TRACE :], entry)
-        self._count += len(after) - len(before)
+        before = self._traces.pop(trace_id, None)
+        if before is None:
+            self._traces[trace_id] = entry
+            self._count += 1
+        else:
+            known = _decisions(before)
+            after = self._traces[trace_id] = [*known[1 - _MOST_OF_ONE_TRACE :], entry]
+            self._count += len(after) - len(known)
         while self._count > self._size:
             _, forgotten = self._traces.popitem(last=False)
-            self._count -= len(forgotten)
+            self._count -= len(_decisions(forgotten))
 
     def _describe(self, entry: _Entry) -> dict[str, Any]:
         late = {"late_spans": entry.late, "last_late_at": _time(entry.late_at)} if entry.late else {}
@@ -142,6 +149,10 @@ class Ring:
             else:
                 votes.append({"policy": name, "vote": verdict.vote.value, "values": dict(policy.explain(verdict))})
         return votes
+
+
+def _decisions(remembered: tuple[Any, ...] | _Entries) -> _Entries:
+    return remembered if isinstance(remembered, list) else [remembered]
 
 
 def _decision(entry: _Entry) -> str:

@@ -10,7 +10,7 @@ from collector.sampling import ALWAYS, with_threshold
 from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
 from processors.tail_sampling.grouping import Entries
-from processors.tail_sampling.held import Held, parts_of
+from processors.tail_sampling.held import Held, part_of
 from processors.tail_sampling.measures import Measures
 from processors.tail_sampling.outbox import Outbox
 from processors.tail_sampling.policy import Policy, Verdict
@@ -84,7 +84,6 @@ class Verdicts:
         self._ring = ring
         self._measures = measures
         self._common = common
-        self._policies = list(decides.policies)
         self._record_rate = config.record_rate
         self._kept = KeptTraces(config.decision_cache.sampled_cache_size)
         self._dropped = DroppedTraces(config.decision_cache.non_sampled_cache_size)
@@ -94,6 +93,7 @@ class Verdicts:
     def decide(self, held: Held, now: float, how: How) -> bool:
         """Send the spans of a trace, or drop them; return whether they are sent.  A bug in a policy costs its trace."""
         trace = held.trace()
+        self._measures.removal_age.observe(now - held.since)
         try:
             decision = self._decides.decide(trace, now)
         except Exception as bug:
@@ -129,8 +129,8 @@ class Verdicts:
         """Do with late spans as was decided on their trace; return whether that is remembered."""
         if kept := self._kept.find(trace_id):
             reason = self._reason(kept.reason.policy, kept.reason.composite, is_late=True)
-            self._send(parts_of(entries), reason, kept.threshold, kept.randomness)
-            self._measures.late_age(now - kept.when)
+            self._send([part_of(entries)], reason, kept.threshold, kept.randomness)
+            self._measures.late_age.observe(now - kept.when)
         elif trace_id in self._dropped:
             self._sampled_out += len(entries) - 1
         else:
@@ -147,8 +147,7 @@ class Verdicts:
 
     def pass_on(self, entries: Entries) -> None:
         """Send spans that belong to no trace."""
-        for part in parts_of(entries):
-            self._outbox.put(part.origin, None, part.spans)
+        self._outbox.put(entries[0], None, entries[1:])
 
     def knows(self, trace_id: bytes) -> bool | None:
         """Say whether a trace was kept; None if nothing is remembered of it."""
@@ -157,7 +156,8 @@ class Verdicts:
         return False if trace_id in self._dropped else None
 
     def settle(self) -> None:
-        """Count what was dropped since the last time."""
+        """Count what was decided since the last time, and what was dropped."""
+        self._measures.settle()
         dropped, self._sampled_out = self._sampled_out, 0
         if dropped:
             self._settings.telemetry.held(Signal.TRACES, -dropped)
@@ -166,19 +166,19 @@ class Verdicts:
     def _drop(self, held: Held, how: How) -> None:
         self._sampled_out += held.records
         self._dropped.add(held.trace_id)
-        self._measures.decided("not_sampled", kept=False)
+        self._measures.decided("not_sampled", False, (), held.records)
         at = self._settings.clock.time()
         self._ring.note(held.trace_id, at=at, spans=held.records, kept=False, policy="", verdicts=(), how=how)
         held.forget()
         self._common.decided(held.trace_id, kept=False)
 
     def _note(self, held: Held, decision: Decision, how: How) -> None:
-        self._measures.decided(decision.decision, decision.kept)
-        self._measures.voted(self._policies, decision.votes, held.records)
+        spans = held.records
+        self._measures.decided(decision.decision, decision.kept, decision.votes, spans)
         self._ring.note(
             held.trace_id,
             at=self._settings.clock.time(),
-            spans=held.records,
+            spans=spans,
             kept=decision.kept,
             policy=decision.policy,
             verdicts=decision.votes,
