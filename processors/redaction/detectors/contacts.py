@@ -22,7 +22,8 @@ def email() -> Detector:
     """Addresses as people write them (RFC 5321, without quoted local parts), also percent-encoded in a URL."""
     pattern = rf"[\w{_LETTER}]{_LOCAL}*{_AT}(?:{_LABEL}[{_LABEL[1:-1]}-]*\.)+{_TOP}"
     hint = rf"[\w.+'~{_LETTER}-]{_AT}{_LABEL}"
-    return Detector("email", b"***@***.***", pattern, hint, _is_address, skips_rejected=True)
+    needles = (rb"@[0-9A-Za-z\x80-\xF4]", rb"%40[0-9A-Za-z\x80-\xF4]")
+    return Detector("email", b"***@***.***", pattern, hint, _is_address, skips_rejected=True, needles=needles)
 
 
 def _is_address(text: bytes, match: Any) -> Span | None:

@@ -18,6 +18,10 @@ _WORDS = (
 _QUOTE = r"\\*[\"'\x1f]"
 _TO = r"(?:=>|:=|=+|:|%3[Dd])"
 _VALUE = compile_pattern(r"""(?:[^\s&;,"'<>`\\\x1f]|\\[^nrtu"'\s])+""")
+_ENCODED_VALUE = compile_pattern(r"""(?:[^\s&;,"'<>`\\\x1f%]|%[013-9A-Fa-f]|%2[0-57-9A-Fa-f])+""")
+"""Up to a percent-encoded ampersand."""
+_TAGGED = 16_384
+"""Bytes that a value between tags has at most."""
 _NOT_SECRET = frozenset(b"null none nil undefined true false".split())
 _PROSE = frozenset(
     b"expired invalid missing required revoked not is must was has have cannot could unknown unauthorized rejected "
@@ -56,41 +60,59 @@ def _value(text: bytes, match: Any) -> Span | None:
     start = match.end()
     if known:
         return (start - len(known), start) if is_known_key(text, start - len(known), start) else None
-    edge = text.find(EDGE, start)
-    edge = len(text) if edge < 0 else edge
+    if _is_masked(text[start : start + 16]):
+        return None
     if quote:
-        return _quoted(text, start, edge, quote)
-    if tag:
-        end = text.find(b"</", start, edge)
-        return (start, end) if end > start and _is_secret(text[start:end]) else None
-    return _unquoted(text, start, match)
+        return _quoted(text, start, quote)
+    return _tagged(text, start) if tag else _unquoted(text, start, match)
 
 
-def _quoted(text: bytes, start: int, edge: int, quote: bytes) -> Span | None:
+def _quoted(text: bytes, start: int, quote: bytes) -> Span | None:
     """Find the quote that ends a value: as much escaped as the one that began it.  Without one, it was cut off."""
-    end = text.find(quote, start, edge)
+    end = text.find(quote, start)
     while end > start and text[end - 1] == ord("\\"):
-        end = text.find(quote, end + 1, edge)
-    if end < 0:
+        end = text.find(quote, end + 1)
+    return _within(text, start, len(text) if end < 0 else end)
+
+
+def _tagged(text: bytes, start: int) -> Span | None:
+    end = text.find(b"</", start, start + _TAGGED)
+    return _within(text, start, end) if end >= 0 else None
+
+
+def _within(text: bytes, start: int, end: int) -> Span | None:
+    """Return what is a secret of a value that ends where the text does, or before."""
+    edge = text.find(EDGE, start, end)
+    if edge >= 0:
         end = edge
     return (start, end) if end > start and _is_secret(text[start:end]) else None
 
 
 def _unquoted(text: bytes, start: int, match: Any) -> Span | None:
-    found = _VALUE.match(text, start)
+    name, to, _, _, flag, _ = match.groups()
+    if _is_no_value(text, start, name, flag):
+        return None
+    found = (_ENCODED_VALUE if to in {b"%3D", b"%3d"} else _VALUE).match(text, start)
     if found is None:
         return None
-    name, to, _, _, flag, _ = match.groups()
     value = found.group()
     if value.lower() in _SCHEMES and (further := _VALUE.match(text, start + len(value) + 1)):
         start, value = further.start(), further.group()
-    if to in {b"%3D", b"%3d"}:
-        value = value.partition(b"%26")[0]
     value = _without_brackets(value)
     is_message = to == b":" and value.lower() in _PROSE
-    if is_message or not _is_secret(value) or _is_count(name, value) or value.startswith((b"{", b"[")):
-        return None
-    return (start, start + len(value)) if not (flag and value.startswith(b"-")) else None
+    is_count = name is not None and name.lower() == b"token" and value.isdigit() and len(value) < 6
+    return None if is_message or is_count or not _is_secret(value) else (start, start + len(value))
+
+
+def _is_no_value(text: bytes, start: int, name: bytes | None, flag: bytes | None) -> bool:
+    """Say whether a structure begins there, the folder of a process (`PWD=/srv`) or, after a flag, the next one.
+
+    It is asked before the end is looked for, so that many of them take no more time than they are long.
+    """
+    first = text[start : start + 1]
+    if first in {b"{", b"["}:
+        return True
+    return first == (b"-" if flag else b"/") and (bool(flag) or (name or b"").lower() == b"pwd")
 
 
 def _without_brackets(value: bytes) -> bytes:
@@ -101,12 +123,10 @@ def _without_brackets(value: bytes) -> bytes:
     return value
 
 
+def _is_masked(value: bytes) -> bool:
+    return value.startswith((b"***", b"[REDACTED", b"<redacted", b"${", b"{{"))
+
+
 def _is_secret(value: bytes) -> bool:
-    is_masked = value.startswith((b"***", b"[REDACTED", b"<redacted", b"${", b"{{")) or not value.strip(b"*")
-    return bool(value) and not is_masked and value.lower() not in _NOT_SECRET
-
-
-def _is_count(name: bytes | None, value: bytes) -> bool:
-    """Say whether it counts tokens (`max_token=4096`) or is the folder of a process (`PWD=/srv`)."""
-    name = name.lower() if name else b""
-    return (name == b"token" and value.isdigit() and len(value) < 6) or (name == b"pwd" and value.startswith(b"/"))
+    is_one = bool(value.strip(b"*")) and not _is_masked(value)
+    return is_one and not (len(value) < 10 and value.lower() in _NOT_SECRET)

@@ -7,7 +7,7 @@ from typing import Any
 
 from collector.patterns import compile_pattern
 from processors.redaction.detectors.detector import Detector, Span
-from processors.redaction.detectors.surroundings import byte_at, is_introduced
+from processors.redaction.detectors.surroundings import EDGE, byte_at, is_introduced
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _VERSION = compile_pattern(
@@ -22,23 +22,21 @@ def ipv4() -> Detector:
     After a word such as `version` or the name of a product (`Chrome/120.0.0.0`), in a longer row of numbers or a
     name, they are none.
     """
-    pattern = rf"\b(?:{_OCTET}\.){{3}}{_OCTET}\b"
+    escape = r"(?<=%[0-9A-Fa-f][0-9A-Fa-f])|(?<=\\[nrt])"
+    pattern = rf"(?:(?<!\w)(?<!\w[.-])|{escape})(?:{_OCTET}\.){{3}}{_OCTET}(?![.-]?\w)"
     hint = r"\d\.\d{1,3}\.\d{1,3}\.\d"
-    return Detector("ipv4", b"***.***.***.***", pattern, hint, _is_ipv4)
+    needle = rb"\.[0-9][0-9]?[0-9]?\.[0-9][0-9]?[0-9]?\.[0-9]"
+    return Detector("ipv4", b"***.***.***.***", pattern, hint, _is_ipv4, needles=(needle,), in_python=True)
 
 
 def _is_ipv4(text: bytes, match: Any) -> Span | None:
-    start, end = match.span()
-    if end - start == len(text):
-        return None if text in _NOBODY else (start, end)
-    before, after = byte_at(text, start - 1), byte_at(text, end)
-    if before in b".-" and _is_word(byte_at(text, start - 2)):
+    span: Span = match.span()
+    start = span[0]
+    if match.group() in _NOBODY:
         return None
-    if after in b".-" and _is_word(byte_at(text, end + 1)):
-        return None
-    if text[start:end] in _NOBODY or is_introduced(text, start, _VERSION, reach=24):
-        return None
-    return start, end
+    if start == 0 or text[start - 1] == EDGE:
+        return span
+    return None if is_introduced(text, start, _VERSION, reach=24) else span
 
 
 def _is_word(byte: int) -> bool:

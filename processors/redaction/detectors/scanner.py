@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, chain, count
+from operator import add
 from typing import Any
 
 from collector.patterns import compile_pattern
@@ -15,15 +17,20 @@ EDGE = b"\xff"
 _MEMORY = 64 << 20
 """Bytes that RE2 may take for what it remembers of all hints."""
 
+_Found = tuple[int, int, int]
+"""Start, the negative of the end, and index of the detector: sorted by start, then the longest first."""
+
 
 class Scanner:
     """Finds what any of its detectors finds, in the order of their configuration where they find the same."""
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
-        self._detectors = [(detector, compile_pattern(detector.pattern)) for detector in detectors]
-        self._order = {detector: index for index, detector in enumerate(detectors)}
+        self._detectors = detectors
+        self._patterns = [_compiled(detector) for detector in detectors]
         self._hints = _one_for_each(detectors)
-        self._hint = compile_pattern("|".join([f"(?:{detector.hint})" for detector in detectors]) or r"[^\s\S]")
+        self._hint = _one_of([detector.hint for detector in detectors if not detector.needles])
+        self._needles = [re.compile(needle) for detector in detectors for needle in detector.needles]
+        self._always_hits = self._hint.search(b"") is not None
 
     def may_hit(self, buffer: bytes) -> bool:
         """Say whether a text in a buffer may have a finding; the buffer may be anything that holds the text's bytes.
@@ -31,17 +38,23 @@ class Scanner:
         Returns:
             False only if none has.
         """
-        return self._hint.search(buffer) is not None
+        return any(needle.search(buffer) for needle in self._needles) or self._hint.search(buffer) is not None
 
     def hits(self, values: Sequence[bytes]) -> Sequence[int]:
         """Return the indices, ascending, of the values that may have a finding: all that have, and some others."""
-        ends = list(accumulate([len(value) + 1 for value in values]))
-        found: dict[int, None] = {}
-        for match in self._hint.finditer(EDGE.join(values)):
+        if self._always_hits:
+            return range(len(values))
+        buffer = EDGE.join(values)
+        ends = _ends(values)
+        starts = [match.start() for needle in self._needles for match in needle.finditer(buffer)]
+        found = {bisect_right(ends, start) for start in starts}
+        position = 0
+        while match := self._hint.search(buffer, position):
             start, end = match.span()
-            for index in range(bisect_right(ends, start), min(bisect_right(ends, end) + 1, len(values))):
-                found[index] = None
-        return list(found)
+            last = min(bisect_right(ends, end), len(values) - 1)
+            found.update(range(bisect_right(ends, start), last + 1))
+            position = ends[last]
+        return sorted(found)
 
     def find(self, text: bytes) -> list[Finding]:
         """Return what is in one text, sorted by offset and without overlaps.
@@ -49,45 +62,106 @@ class Scanner:
         Where two findings overlap, the one that starts first stays, then the longer one, then that of the detector
         that was configured first.  What is left of the other beyond its end is found too, unless the first `settles`.
         """
-        asked = [self._detectors[index] for index in sorted(self._hints.Match(text) or ())]
-        if not asked and self.may_hit(text):
-            asked = self._detectors  # RE2 says of a set of patterns that ran out of memory that none matched
-        found = [finding for detector, pattern in asked for finding in _findings(text, detector, pattern)]
-        return _without_overlaps(found, self._order) if found else found
+        return self.find_many((text,)).get(0, [])
+
+    def find_many(self, texts: Sequence[bytes]) -> Mapping[int, list[Finding]]:
+        """Return what `find` returns for each text, by its index; texts in which nothing is have no entry.
+
+        All together cost less than half of what they cost one by one.
+        """
+        buffer = EDGE.join(texts)
+        asked: Sequence[int] = sorted(self._hints.Match(buffer) or ())
+        if not asked and self.may_hit(buffer):
+            asked = range(len(self._detectors))  # RE2 says of patterns that ran out of memory that none matched
+        found = [one for index in asked for one in self._found(index, buffer, texts)]
+        found.sort()
+        return self._by_text(found, texts) if found else {}
+
+    def _found(self, index: int, buffer: bytes, texts: Sequence[bytes]) -> Sequence[_Found]:
+        detector, pattern = self._detectors[index], self._patterns[index]
+        if not detector.sees_edges:
+            return _findings(buffer, 0, index, detector, pattern)
+        offsets = [0, *_ends(texts)]
+        each = [_findings(text, at, index, detector, pattern) for text, at in zip(texts, offsets, strict=False)]
+        return list(chain.from_iterable(each))
+
+    def _by_text(self, found: Sequence[_Found], texts: Sequence[bytes]) -> Mapping[int, list[Finding]]:
+        ends = _ends(texts)
+        findings: dict[int, list[Finding]] = {}
+        reached = index = offset = 0
+        settles = False
+        for start, negative, order in found:
+            end, detector = -negative, self._detectors[order]
+            if start < reached:
+                if end <= reached or settles:
+                    continue
+                start = reached  # noqa: PLW2901  what is left of it
+            if start >= ends[index]:
+                index = bisect_right(ends, start)
+                offset = ends[index - 1]
+            finding = Finding(start - offset, end - offset, detector)
+            if index in findings:
+                findings[index].append(finding)
+            else:
+                findings[index] = [finding]
+            reached, settles = end, detector.settles
+        return findings
+
+
+def _ends(values: Sequence[bytes]) -> list[int]:
+    """Return where the next value begins after each, in the buffer of all."""
+    return list(map(add, accumulate(map(len, values)), count(1)))
+
+
+def _compiled(detector: Detector) -> Any:
+    return re.compile(detector.pattern.encode()) if detector.in_python else compile_pattern(detector.pattern)
+
+
+def _one_of(hints: Sequence[str]) -> Any:
+    import re2  # noqa: PLC0415  what most configurations do not need costs them nothing
+
+    pattern = "|".join([f"(?:{hint})" for hint in hints]) or r"[^\s\S]"
+    return re2.compile(pattern.encode(), _options())
 
 
 def _one_for_each(detectors: Sequence[Detector]) -> Any:
     import re2  # noqa: PLC0415  what most configurations do not need costs them nothing
 
-    options = re2.Options()
-    options.max_mem, options.log_errors = _MEMORY, False
-    hints = re2.Set.SearchSet(options)
+    hints = re2.Set.SearchSet(_options())
     for detector in detectors:
         hints.Add(detector.hint.encode())
     hints.Compile()
     return hints
 
 
-def _findings(text: bytes, detector: Detector, pattern: Any) -> Iterator[Finding]:
+def _options() -> Any:
+    import re2  # noqa: PLC0415  what most configurations do not need costs them nothing
+
+    options = re2.Options()
+    options.max_mem, options.log_errors = _MEMORY, False
+    return options
+
+
+def _findings(text: bytes, offset: int, index: int, detector: Detector, pattern: Any) -> Sequence[_Found]:
+    """Return what a detector finds in a text that begins at an offset."""
+    found: list[_Found] = []
+    accept, size = detector.accept, len(text)
     position = 0
-    while position < len(text) and (match := pattern.search(text, position)):
-        start, end = match.span()
-        if span := detector.accept(text, match):
-            yield Finding(*span, detector)
-            position = max(span[1], start + 1)
-        elif detector.skips_rejected:
-            position = max(end, start + 1)
+    while position < size:
+        for match in pattern.finditer(text, position):
+            start, end = match.span()
+            if span := accept(text, match):
+                found.append((offset + span[0], -offset - span[1], index))
+                position = span[1]
+            else:
+                position = end if detector.skips_rejected else _after_digits(text, start, end)
+            if position != end or start == end:  # the next match may begin within this one
+                position = max(position, start + 1)
+                break
         else:
-            position = max(end - len(text[start:end].lstrip(b"0123456789")), start + 1)
+            break
+    return found
 
 
-def _without_overlaps(found: list[Finding], order: dict[Detector, int]) -> list[Finding]:
-    found.sort(key=lambda finding: (finding.start, -finding.end, order[finding.detector]))
-    kept: list[Finding] = []
-    end = 0
-    for finding in found:
-        is_apart = finding.start >= end
-        if finding.end > end and (is_apart or not kept[-1].detector.settles):
-            kept.append(finding if is_apart else finding._replace(start=end))
-            end = finding.end
-    return kept
+def _after_digits(text: bytes, start: int, end: int) -> int:
+    return end - len(text[start:end].lstrip(b"0123456789"))

@@ -6,6 +6,7 @@ from typing import Any
 
 EDGE = 0xFF
 """Stands before the first and after the last byte of a text; no UTF-8 has it."""
+_EDGE = bytes([EDGE])
 _DIGITS = frozenset(b"0123456789")
 _WORD = _DIGITS | frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 _HEXADECIMAL = frozenset(b"0123456789ABCDEFabcdef")
@@ -52,6 +53,9 @@ def is_escape(text: bytes, end: int) -> bool:
 
 
 def is_introduced(text: bytes, start: int, words: Any, reach: int = 48) -> bool:
-    """Say whether `words` (RE2) match in the `reach` bytes before `start`; what is masked there ends their reach."""
-    before = text[max(start - reach, 0) : start]
+    """Say whether `words` (RE2) match in the `reach` bytes before `start`.
+
+    What is masked there ends their reach, as an edge of the text does.
+    """
+    before = text[max(start - reach, 0) : start].rpartition(_EDGE)[2]
     return words.search(before, before.rfind(b"***") + 3 if b"***" in before else 0) is not None

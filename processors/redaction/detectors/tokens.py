@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from processors.redaction.detectors.detector import Detector, Span, part
@@ -60,6 +61,7 @@ def _is_aws(text: bytes, match: Any) -> Span | None:
     return None if longer else (start, end)
 
 
+_END, _DASHES = re.compile(rb"-----END |\xFF"), re.compile(rb"-----|\xFF")
 _KEY = r"(?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
 
 
@@ -70,11 +72,13 @@ def private_key() -> Detector:
 
 def _block(text: bytes, match: Any) -> Span | None:
     start = match.start()
-    edge = text.find(EDGE, start)
-    edge = len(text) if edge < 0 else edge
-    last = text.find(b"-----END ", start, edge)
-    end = text.find(b"-----", last + 9, edge) if last >= 0 else -1
-    return start, end + 5 if end >= 0 else edge
+    last = _END.search(text, start)
+    if last is None or text[last.start()] == EDGE:
+        return start, last.start() if last else len(text)
+    end = _DASHES.search(text, last.end())
+    if end is None:
+        return start, len(text)
+    return start, end.start() if text[end.start()] == EDGE else end.end()
 
 
 def url_credentials() -> Detector:

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +76,28 @@ def test_the_values_that_hit_are_all_that_have_findings(values):
         assert {index for index, value in enumerate(values) if scanner.find(value)} <= set(scanner.hits(values))
 
 
+@given(st.lists(TEXTS, max_size=6))
+def test_many_texts_have_the_findings_that_each_has_alone(texts):
+    for scanner in (ALL, OWN):
+        alone = {index: found for index, text in enumerate(texts) if (found := scanner.find(text))}
+
+        assert alone == scanner.find_many(texts)
+
+
+def test_words_introduce_nothing_in_another_text():
+    number = b"id=4111111111111111"
+
+    assert {} == ALL.find_many([b"card", number])
+    assert ALL.find(b"card " + number)
+
+
+def test_a_pattern_that_takes_any_byte_finds_nothing_across_texts():
+    scanner, texts = Scanner([custom("any", r"a\Cb", b"-")]), [b"a", b"b", b"a-b"]
+
+    assert [0, 1, 2] == list(scanner.hits(texts))
+    assert {2: [(0, 3)]} == {i: [(start, end) for start, end, _ in f] for i, f in scanner.find_many(texts).items()}
+
+
 @given(TEXTS)
 def test_findings_are_sorted_within_the_text_and_do_not_overlap(text):
     edges = [edge for finding in ALL.find(text) for edge in (finding.start, finding.end)]
@@ -117,6 +141,40 @@ def test_without_detectors_nothing_hits():
     assert not Scanner([]).may_hit(b"user@example.com")
 
 
-def test_long_texts_of_what_is_almost_a_secret_take_time_in_proportion():
-    for piece in (b"1", b"4111 ", b"a.", b"1.", b":a", b"token=", b"%40", b"555-"):
-        assert ALL.find(piece * 20_000) is not None
+WORST = {
+    "private_key": [b"-----BEGIN PRIVATE KEY-----", b"-----BEGIN PRIVATE KEY----------END PRIVATE KEY-----"],
+    "url_credentials": [b"a://a@", b"a://a"],
+    "jwt": [b"eyJaaaaaaaa", b"eyJaaaaaaaa.aa."],
+    "aws_key": [b"secret", b"AKIAA"],
+    "bearer_token": [b"bearer a", b"authorization: "],
+    "email": [b"a@", b"a@b.", b"a.", b"%40"],
+    "credit_card": [b"4111 ", b"4"],
+    "iban": [b"DE89 3704 ", b"AA00"],
+    "ssn": [b"123-45-", b"ssn"],
+    "korean_rrn": [b"900101-1", b"rrn "],
+    "us_passport": [b"passport "],
+    "phone": [b"555-", b"phone +1(", b"+1 ", b"0"],
+    "mac": [b"aa:", b"aa:bb:cc:dd:ee:01:"],
+    "ipv6": [b"::", b":a", b"a:b:"],
+    "ipv4": [b"1.", b"10.1.2.3-"],
+    "api_key": [b"pwd=/", b"token={", b"token%3Dtrue%26", b'token="x"', b'token="***\\"', b"<token>", b"--token "],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_text_of_what_is_almost_a_secret_takes_time_in_proportion(name):
+    """
+    Four times the text would take sixteen times as long if the time grew with the square.
+    """
+    scanner = Scanner([builtin(name)])
+    for piece in WORST[name]:
+        short, long = (piece * (size // len(piece)) for size in (1 << 16, 1 << 18))
+
+        assert any(_seconds(scanner, long) < 8 * max(_seconds(scanner, short), 0.001) for _ in range(3)), piece
+
+
+def _seconds(scanner, text):
+    started = time.process_time()
+    scanner.find(text)
+    return time.process_time() - started
