@@ -22,7 +22,7 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.batch import SHAPES, Signal
-from collector.wire.projection import EVERY, Each, Merged, Spec, project
+from collector.wire.projection import EVERY, VALUE, Each, Merged, Spec, project
 
 _PAIR, _VALUE = KeyValue.DESCRIPTOR.full_name, AnyValue.DESCRIPTOR.full_name
 _RECORDS = frozenset(
@@ -119,7 +119,7 @@ def _apart(message: Any, level: Level, complete: bool) -> Spec:
         for name, part in (*level.parts, *level.children)
         if complete or holds_text(part)
     }
-    others = dict.fromkeys(level.others, EVERY) if complete else {}
+    others = dict.fromkeys(level.others, VALUE) if complete else {}
     return {**dict.fromkeys((*level.texts, *level.pairs, *level.values), EVERY), **inner, **others}
 
 

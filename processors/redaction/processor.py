@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from collector.api import RECORD_SIGNALS, Batch, Counter, DropReason, PermanentError, ProcessorFactory, Settings
@@ -46,10 +47,12 @@ class Redaction:
         Raises:
             PermanentError: something went wrong; says where, and nothing of the data.
         """
+        failure = "masking failed"
         try:
             return self._mask(batch)
         except Exception as error:
-            failure = _failure(error)
+            with suppress(Exception):  # short of memory, say
+                failure = _failure(error)
         # outside of the handler, so that no traceback and no context of it leads to what the error is about
         raise PermanentError(failure, reason=DropReason.PLUGIN_ERROR)
 
