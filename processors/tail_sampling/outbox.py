@@ -75,13 +75,14 @@ class Outbox:
         """Send what waits for company."""
         if not self._open:
             return
+        fits = self._open_items <= MOST_ITEMS and self._open_size <= MOST_BYTES
         by_metadata = defaultdict(list)
         for (origin, reason), records in self._open.items():
             by_metadata[tuple(sorted(origin.metadata.items()))].append(Portion(origin, reason, records))
         self._open.clear()
         self._open_items = self._open_size = 0
         for portions in by_metadata.values():
-            for piece in _pieces(portions):
+            for piece in [portions] if fits else _pieces(portions):
                 items = sum([len(portion.records) for portion in piece])
                 wire = self._request(piece).SerializeToString()
                 self._ready.put_nowait(Batch(self._signal, wire=wire, items=items, metadata=piece[0].origin.metadata))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
+
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.api import DropReason, Settings, Signal
 from collector.sampling import ALWAYS, with_threshold
+from collector.wire.projection import EVERY, project
 from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
 from processors.tail_sampling.grouping import Entries
@@ -18,6 +21,7 @@ from processors.tail_sampling.remembered import DroppedTraces, Kept, KeptTraces,
 from processors.tail_sampling.ring import How, Ring
 from processors.tail_sampling.trace import Part, Trace
 
+_STATES: Any = project(Span, {"trace_state": EVERY})
 _MOST_REASONS = 10_000
 """Reasons that are shared; there is one for each policy, unless somebody writes policies that invent names."""
 
@@ -189,7 +193,7 @@ class Verdicts:
     def _send(self, parts: Sequence[Part], reason: Reason, threshold: int, explicit: int | None) -> None:
         for origin, spans in parts:
             if self._record_rate and threshold != ALWAYS:
-                spans = [with_threshold(span, threshold, explicit) for span in spans]  # noqa: PLW2901  the same, written on
+                spans = _with_threshold(spans, threshold, explicit)  # noqa: PLW2901  the same, written on
             self._outbox.put(origin, reason, spans)
 
     def _reason(self, policy: str, composite: str, *, is_late: bool = False) -> Reason:
@@ -199,3 +203,16 @@ class Verdicts:
                 self._reasons.clear()
             reason = self._reasons[policy, composite, is_late] = Reason(policy, composite, is_late=is_late)
         return reason
+
+
+def _with_threshold(spans: Sequence[bytes], threshold: int, explicit: int | None) -> Sequence[bytes]:
+    """Return spans of one trace that say which threshold they passed.
+
+    Messages one after the other are one message, so one look tells whether any of them has a trace state.  If none has,
+    what is added is the same for all.
+    """
+    first = with_threshold(spans[0], threshold, explicit)
+    added = first.removeprefix(spans[0])
+    if len(added) < len(first) and not _STATES.FromString(b"".join(spans)).trace_state:
+        return [span + added for span in spans]
+    return [first, *[with_threshold(span, threshold, explicit) for span in spans[1:]]]
