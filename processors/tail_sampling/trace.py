@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -28,8 +27,14 @@ _HEAD: Any = project(
 )
 _GLANCE: Any = project(
     trace_pb2.Span,
-    {"start_time_unix_nano": EVERY, "end_time_unix_nano": EVERY, "status": Merged({"code": EVERY})},
+    {
+        "trace_state": EVERY,
+        "start_time_unix_nano": EVERY,
+        "end_time_unix_nano": EVERY,
+        "status": Merged({"code": EVERY}),
+    },
 )
+_read_glance = _GLANCE.FromString
 _SPANS: Any = project(trace_pb2.ScopeSpans, {"spans": OPAQUE})
 _RESOURCE: Any = project(trace_pb2.ResourceSpans, {"resource": RESOURCE})
 _SCOPE: Any = project(trace_pb2.ScopeSpans, {"scope": SCOPE})
@@ -60,7 +65,12 @@ class Part(NamedTuple):
 
 
 class Trace:
-    """What is known of one trace at the moment of a decision.  Everything is looked up once, and only if asked for."""
+    """What is known of one trace at the moment of a decision.
+
+    Everything is looked up if asked for, and what several policies ask for once.
+    """
+
+    __slots__ = ("_glance", "_heads", "_text", "parts", "size", "trace_id")
 
     def __init__(self, trace_id: bytes, parts: Sequence[Part], size: int) -> None:
         self.trace_id = trace_id
@@ -68,78 +78,80 @@ class Trace:
         self.parts = parts
         self.size = size
         """Bytes of all spans."""
+        self._text: bytes | None = None
+        self._glance: Any = None
+        self._heads: Sequence[Any] | None = None
 
-    @cached_property
+    @property
     def span_count(self) -> int:
         return sum([len(part.spans) for part in self.parts])
 
-    @cached_property
+    @property
     def text(self) -> bytes:
         """The bytes of all spans, one after the other, to search for keys and texts that must be there."""
-        return b"".join([span for part in self.parts for span in part.spans])
+        text = self._text
+        if text is None:
+            parts = self.parts
+            spans = parts[0].spans if len(parts) == 1 else [span for part in parts for span in part.spans]
+            text = self._text = b"".join(spans)
+        return text
 
-    @cached_property
+    @property
     def heads(self) -> Sequence[Any]:
         """Every span as a message of what has no list in it: times, status code, flags, trace state, parent."""
-        spans = [span for part in self.parts for span in part.spans]
-        return list(_HEAD.FromString(_SPANS(spans=spans).SerializeToString()).spans)
+        if self._heads is None:
+            spans = [span for part in self.parts for span in part.spans]
+            self._heads = list(_HEAD.FromString(_SPANS(spans=spans).SerializeToString()).spans)
+        return self._heads
 
-    @cached_property
+    @property
     def glance(self) -> Any:
-        """All times and status codes there are, each in one list.
+        """All times, status codes and trace states there are, each in one list.
 
         Messages one after the other are one message.  A span that has a field twice is in it twice, though the last
         one counts, and one that does not have it is not: what is not here is nowhere, what is here may not count.
         """
-        return _GLANCE.FromString(self.text)
+        glance = self._glance
+        if glance is None:
+            glance = self._glance = _read_glance(self.text)
+        return glance
 
-    @cached_property
+    @property
     def duration(self) -> int:
         """Nanoseconds from the first start to the last end; negative if clocks disagree.  A time of 0 is none."""
         starts = [head.start_time_unix_nano for head in self.heads if head.start_time_unix_nano]
         ends = [head.end_time_unix_nano for head in self.heads if head.end_time_unix_nano]
         return int(max(ends) - min(starts)) if starts and ends else 0
 
-    @cached_property
     def longest_duration(self) -> int:
-        """What `duration` is at most, and nearly always is: costs a tenth of it."""
-        starts, ends = self.glance.start_time_unix_nano, self.glance.end_time_unix_nano
-        if not starts or not any(ends):
+        """What `duration` is at most unless this is negative, and nearly always is: costs a tenth of it."""
+        glance = self.glance
+        starts, ends = glance.start_time_unix_nano[:], glance.end_time_unix_nano[:]
+        if not starts or not ends:
             return 0
-        first = min(starts) or min(filter(None, starts), default=0)
-        return int(max(ends) - first) if first else 0
+        first, last = min(starts) or min(filter(None, starts), default=0), max(ends)
+        return last - first if first and last else 0
 
     def has_status(self, code: int) -> bool:
         """Say whether some span has this status code."""
-        if code and code not in self.glance.status.code:
-            return False
+        if code:
+            glance = self.glance
+            codes = glance.status.code[:] if glance.HasField("status") else []
+            if code not in codes:
+                return False
+            if codes.count(code) == len(codes):
+                return True
         return any(head.status.code == code for head in self.heads)
 
     def trace_states(self, mentioning: bytes) -> Iterator[bytes]:
         """Yield the trace state of every span that has one which mentions this text."""
-        if mentioning in self.text:
+        states = self.glance.trace_state
+        if states and any(mentioning in state for state in states):
             for head in self.heads:
                 if mentioning in head.trace_state:
                     yield head.trace_state
 
-    def values(self, key: str, mentioning: bytes = b"") -> Iterator[Any]:
-        """Yield the value that each span has under `key`, then that of each resource; nothing for those without.
-
-        Args:
-            key: an attribute's key.
-            mentioning: a part of the text that is looked for; values without it may be left out.
-        """
-        needle = key.encode(errors="surrogatepass")
-        if needle in self.text and mentioning in self.text:
-            for part in self.parts:
-                for raw in part.spans:
-                    if needle in raw and mentioning in raw and key in (span := Span(raw)):
-                        yield span[key]
-        for resource in {part.origin.resource for part in self.parts}:
-            if needle in resource and mentioning in resource and key in (attributes := _resource(resource)):
-                yield attributes[key]
-
-    @cached_property
+    @property
     def root(self) -> Span | None:
         """The first span without a parent, with its resource and scope; None if it has not come."""
         place = next((i for i, head in enumerate(self.heads) if not head.parent_span_id), None)
@@ -153,7 +165,7 @@ class Trace:
         """
         for resource in {part.origin.resource for part in self.parts}:
             if wanted(resource):
-                yield _resource(resource)
+                yield read_resource(resource)
 
     def spans(self, wanted: Callable[[bytes], bool] | None = None) -> Iterator[Span]:
         """Yield every span to be read, with its resource and scope.
@@ -165,14 +177,15 @@ class Trace:
             raws = part.spans if wanted is None else [*filter(wanted, part.spans)]
             if not raws:
                 continue
-            resource, scope = _resource(part.origin.resource), _scope(part.origin.scope)
+            resource, scope = read_resource(part.origin.resource), _scope(part.origin.scope)
             for raw in raws:
                 span = Span(raw)
                 span.resource, span.scope = resource, scope
                 yield span
 
 
-def _resource(shell: bytes) -> Resource:
+def read_resource(shell: bytes) -> Resource:
+    """Return the resource of an origin."""
     return Resource(message=_RESOURCE.FromString(shell).resource)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
+from collector.api import Span
 from collector.patterns import compile_pattern
 from processors.tail_sampling.policies.config import (
     BooleanAttributeConfig,
@@ -14,29 +15,35 @@ from processors.tail_sampling.policies.config import (
     StringAttributeConfig,
 )
 from processors.tail_sampling.policy import NOT_SAMPLED, Verdict, Vote
-from processors.tail_sampling.trace import Trace
+from processors.tail_sampling.trace import Trace, read_resource
 
 _FEW = 8
 """Texts that are searched for one by one before anything is decoded."""
+_RESOURCES = 64
+_LONGEST_REMEMBERED = 4096
+"""Resources about which answers are remembered, and bytes of them at most: spans of many traces have the same."""
 _INVERTED = Verdict(Vote.INVERT_SAMPLED)
 
-
-class _Test(Protocol):
-    """Finds what a policy looks for."""
-
-    @abstractmethod
-    def find(self, trace: Trace) -> Any:
-        """Return the value that matches; None for nothing."""
+Matches = Callable[[Any], bool]
 
 
 class AttributePolicy:
-    """Votes by whether something is found, the other way round if inverted."""
+    """Votes by whether an attribute with a value that matches is found, the other way round if inverted."""
 
-    def __init__(self, key: str, test: _Test, *, is_inverted: bool) -> None:
+    def __init__(self, key: str, matches: Matches, *, is_inverted: bool, texts: Sequence[bytes] = ()) -> None:
+        """Args:
+        key: of the attribute.
+        matches: says of a value whether it is looked for.
+        is_inverted: whether to find it is a veto.
+        texts: what must stand in the bytes of a value that is looked for, one of these; empty if that is not known.
+        """
         self._key = key
-        self._find = test.find
+        self._matches = matches
         self._nothing = _INVERTED if is_inverted else NOT_SAMPLED
         self._something = Vote.INVERT_NOT_SAMPLED if is_inverted else Vote.SAMPLED
+        self._needle = key.encode(errors="surrogatepass")
+        self._texts = texts or [self._needle]
+        self._in_resource = lru_cache(_RESOURCES)(self._find_in_resource)
 
     def evaluate(self, trace: Trace, now: float) -> Verdict:
         value = self._find(trace)
@@ -45,71 +52,72 @@ class AttributePolicy:
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         return {"key": self._key} if verdict.value is None else {"key": self._key, "value": verdict.value}
 
+    def _find(self, trace: Trace) -> Any:
+        """Return the first value that matches, of a span or else of a resource; None for nothing."""
+        text = trace.text
+        for needle in self._texts:
+            if needle in text:
+                value = self._find_in_spans(trace)
+                if value is not None:
+                    return value
+                break
+        for part in trace.parts:
+            resource = part.origin.resource
+            is_short = len(resource) <= _LONGEST_REMEMBERED
+            value = self._in_resource(resource) if is_short else self._find_in_resource(resource)
+            if value is not None:
+                return value
+        return None
 
-class _Texts:
-    def __init__(self, key: str, values: Iterable[str]) -> None:
-        self._key = key
-        self._values = frozenset(values)
-        needles = [value.encode(errors="surrogatepass") for value in self._values]
-        self._needles = needles if len(needles) <= _FEW else [b""]
-        self._only = needles[0] if len(needles) == 1 else b""
+    def _find_in_spans(self, trace: Trace) -> Any:
+        for part in trace.parts:
+            for raw in part.spans:
+                if self._needle in raw and self._may_match(raw):
+                    value = Span(raw).get(self._key)
+                    if value is not None and self._matches(value):
+                        return value
+        return None
 
-    def find(self, trace: Trace) -> Any:
-        if not self._may_be_in(trace):
-            return None
-        found = (v for v in trace.values(self._key, self._only) if type(v) is str and v in self._values)
-        return next(found, None)
+    def _find_in_resource(self, resource: bytes) -> Any:
+        if self._needle in resource and self._may_match(resource):
+            value = read_resource(resource).get(self._key)
+            if value is not None and self._matches(value):
+                return value
+        return None
 
-    def _may_be_in(self, trace: Trace) -> bool:
-        """The bytes of a text stand in those of its span as they are, however the rest is encoded."""
-        places = [trace.text, *[part.origin.resource for part in trace.parts]]
-        return any(needle in place for needle in self._needles for place in places)
-
-
-class _Patterns:
-    def __init__(self, key: str, config: StringAttributeConfig) -> None:
-        self._key = key
-        pattern = compile_pattern("|".join(f"(?:{value})" for value in config.values))
-        match = pattern.fullmatch if config.anchored else pattern.search
-        self._matches = lru_cache(config.cache_max_size)(lambda text: match(text.encode()) is not None)
-
-    def find(self, trace: Trace) -> Any:
-        return next((v for v in trace.values(self._key) if type(v) is str and self._matches(v)), None)
-
-
-class _Numbers:
-    def __init__(self, config: NumericAttributeConfig) -> None:
-        self._key, self._least, self._most = config.key, config.min_value, config.max_value
-
-    def find(self, trace: Trace) -> Any:
-        return next((v for v in trace.values(self._key) if type(v) in {int, float} and self._matches(v)), None)
-
-    def _matches(self, value: float) -> bool:
-        is_number = value == value  # noqa: PLR0124  NaN is not
-        return is_number and not (
-            (self._least is not None and value < self._least) or (self._most is not None and value > self._most)
-        )
-
-
-class _Booleans:
-    def __init__(self, config: BooleanAttributeConfig) -> None:
-        self._key, self._value = config.key, config.value
-
-    def find(self, trace: Trace) -> Any:
-        return next((v for v in trace.values(self._key) if v is self._value), None)
+    def _may_match(self, record: bytes) -> bool:
+        """The bytes of a text stand in those of its record as they are, however the rest is encoded."""
+        return any(needle in record for needle in self._texts)
 
 
 def string_attribute(config: StringAttributeConfig) -> AttributePolicy:
     """Look for texts, or for what patterns match."""
-    test: Any = _Patterns(config.key, config) if config.enabled_regex_matching else _Texts(config.key, config.values)
-    return AttributePolicy(config.key, test, is_inverted=config.invert_match)
+    if config.enabled_regex_matching:
+        return AttributePolicy(config.key, _patterns(config), is_inverted=config.invert_match)
+    values = frozenset(config.values)
+    texts = [value.encode(errors="surrogatepass") for value in values] if len(values) <= _FEW else []
+    return AttributePolicy(
+        config.key, lambda v: type(v) is str and v in values, is_inverted=config.invert_match, texts=texts
+    )
+
+
+def _patterns(config: StringAttributeConfig) -> Matches:
+    pattern = compile_pattern("|".join(f"(?:{value})" for value in config.values))
+    match = pattern.fullmatch if config.anchored else pattern.search
+    matches = lru_cache(config.cache_max_size)(lambda text: match(text.encode()) is not None)
+    return lambda v: type(v) is str and matches(v)
 
 
 def numeric_attribute(config: NumericAttributeConfig) -> AttributePolicy:
     """Look for numbers, whole ones or not, within bounds."""
-    return AttributePolicy(config.key, _Numbers(config), is_inverted=config.invert_match)
+    least = -math.inf if config.min_value is None else config.min_value
+    most = math.inf if config.max_value is None else config.max_value
+    # NaN is in no bounds
+    return AttributePolicy(
+        config.key, lambda v: type(v) in {int, float} and least <= v <= most, is_inverted=config.invert_match
+    )
 
 
 def boolean_attribute(config: BooleanAttributeConfig) -> AttributePolicy:
     """Look for true or false."""
-    return AttributePolicy(config.key, _Booleans(config), is_inverted=config.invert_match)
+    return AttributePolicy(config.key, lambda v: v is config.value, is_inverted=config.invert_match)

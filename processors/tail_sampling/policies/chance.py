@@ -25,6 +25,8 @@ def fnv1a(data: bytes, start: int = _OFFSET) -> int:
 
 def randomness_of(trace: Trace) -> int:
     """Return the 56 bits that decide on a trace: `rv` of a trace state, the least if spans disagree, or of its id."""
+    if not trace.glance.trace_state:
+        return sampling.randomness(trace.trace_id)
     states = map(sampling.TraceState.parse, trace.trace_states(b"ot="))
     explicit = [state.explicit for state in states if state.explicit is not None]
     return min(explicit) if explicit else sampling.randomness(trace.trace_id)

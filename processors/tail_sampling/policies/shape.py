@@ -15,6 +15,7 @@ from processors.tail_sampling.policies.config import (
 from processors.tail_sampling.policy import NOT_SAMPLED, SAMPLED, Verdict, Vote
 from processors.tail_sampling.trace import Trace
 
+_SAMPLED, _NOT_SAMPLED = Vote.SAMPLED, Vote.NOT_SAMPLED  # looking up a member of an enum costs as much as a vote
 _MILLISECOND = 1_000_000
 # OTLP, Status.StatusCode
 _CODES = {"UNSET": 0, "OK": 1, "ERROR": 2}
@@ -41,10 +42,11 @@ class Latency:
         self._most = config.upper_threshold_ms * _MILLISECOND or float("inf")
 
     def evaluate(self, trace: Trace, now: float) -> Verdict:
-        duration = trace.longest_duration
-        if duration >= self._least:
-            duration = trace.duration
-        return Verdict(Vote.SAMPLED if self._least <= duration <= self._most else Vote.NOT_SAMPLED, duration)
+        duration = trace.longest_duration()
+        if 0 <= duration < self._least:
+            return Verdict(_NOT_SAMPLED, duration)
+        duration = trace.duration
+        return Verdict(_SAMPLED if self._least <= duration <= self._most else _NOT_SAMPLED, duration)
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         duration: Any = verdict.value
@@ -77,7 +79,7 @@ class SpanCount:
     def evaluate(self, trace: Trace, now: float) -> Verdict:
         least, most, spans = self._config.min_spans, self._config.max_spans, trace.span_count
         is_sampled = least <= spans and (not most or spans <= most)
-        return Verdict(Vote.SAMPLED if is_sampled else Vote.NOT_SAMPLED, spans)
+        return Verdict(_SAMPLED if is_sampled else _NOT_SAMPLED, spans)
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         return {"spans": verdict.value, **_given(self._config)}

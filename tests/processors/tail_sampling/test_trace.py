@@ -23,10 +23,22 @@ def test_duration_is_from_the_first_start_to_the_last_end() -> None:
     assert trace.span_count == 2
 
 
-def test_values_come_from_every_span_that_has_the_key_and_from_resources() -> None:
-    trace = trace_of({"attributes": {"a": 1}}, {"attributes": {"b": "a"}}, resource={"a": 2})
-    assert list(trace.values("a")) == [1, 2]
-    assert list(trace.values("c")) == []
+def test_spans_and_resources_are_read_if_they_are_wanted_and_equal_resources_once() -> None:
+    trace = trace_of({"name": "a"}, {"name": "b"}, resource={"a": 2})
+    twice = Trace(trace.trace_id, [*trace.parts, *trace.parts], 0)
+
+    assert ["b", "b"] == [span.name for span in twice.spans(lambda raw: b"b" in raw)]
+    assert [{"a": 2}] == [dict(resource) for resource in twice.resources()]
+    assert [] == list(twice.resources(lambda _: False))
+
+
+def test_the_root_is_the_first_span_without_a_parent() -> None:
+    child = {"name": "child", "parent_span_id": "01" * 8}
+    root = trace_of(child, {"name": "root"}, {"name": "other"}, resource={"a": 2}).root
+
+    assert root is not None
+    assert ("root", 2) == (root.name, root.resource["a"])
+    assert trace_of(child).root is None
 
 
 def test_spans_have_their_resource_and_scope() -> None:
