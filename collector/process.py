@@ -225,5 +225,13 @@ def _books(telemetry: Telemetry) -> str:
             sent, held = telemetry.total(SENT[each]), telemetry.total(HELD, signal=each)
             dropped, created = telemetry.total(DROPPED, signal=each), telemetry.total(CREATED, signal=each)
             came = f"{accepted:.0f} accepted, " + (f"{created:.0f} created, " if created else "")
-            lines.append(f"{each}: {came}{sent:.0f} sent, {dropped:.0f} dropped, {held:.0f} held")
+            books = f"{each}: {came}{sent:.0f} sent, {dropped:.0f} dropped, {held:.0f} held"
+            lines.append(books + _reasons(telemetry, each))
     return "; ".join(lines) or "nothing was accepted"
+
+
+def _reasons(telemetry: Telemetry, signal: Signal) -> str:
+    """Say what was dropped where and why; nothing if nothing was."""
+    points = [(value, dict(labels)) for metric, labels, value in telemetry.samples() if metric is DROPPED and value]
+    reasons = [f"{n:.0f} {of['reason']} by {of['component']}" for n, of in points if of["signal"] == signal]
+    return f" (dropped: {', '.join(reasons)})" if reasons else ""

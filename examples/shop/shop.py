@@ -73,6 +73,7 @@ class Shop:
         self.tracer = trace.get_tracer("shop")
 
     def order(self, number):
+        """Take one order, and return the id of its trace."""
         customer, item = random.choice(CUSTOMERS), random.choice(list(GOODS))
         attributes = {"http.route": "/orders", "user.email": customer, "shop.item": item, "shop.order": number}
         with self.tracer.start_as_current_span("POST /orders", kind=SpanKind.SERVER, attributes=attributes) as span:
@@ -85,6 +86,7 @@ class Shop:
                 self.logger.error("Card 4111 1111 1111 1111 of %s was refused", customer)
             self.orders.add(1, {"item": item, "failed": failed})
             self.revenue.record(GOODS[item], {"item": item})
+        return trace.format_trace_id(span.get_span_context().trace_id)
 
     def health_check(self):
         with self.tracer.start_as_current_span(
@@ -116,12 +118,14 @@ def main():
     endpoint = options.endpoint or ("localhost:4317" if options.protocol == "grpc" else "localhost:4318")
     check_that_somebody_listens(endpoint)
     shop = Shop(options.protocol, endpoint)
+    trace_id = None
     for _ in range(options.orders):
-        shop.order(uuid.uuid4().hex[:8])
+        trace_id = shop.order(uuid.uuid4().hex[:8])
         shop.health_check()
         time.sleep(options.pause)
     shop.close()
     print(f"{options.orders} orders: {3 * options.orders} spans sent over {options.protocol}")
+    print(f"the last order's trace is {trace_id}")
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ def test_what_cannot_be_delivered_in_time_is_counted_and_the_exit_code_says_so(s
     code = collector.stop()
 
     assert 3 == code
-    assert "traces: 7 accepted, 0 sent, 7 dropped, 0 held" in collector.log
+    books = "traces: 7 accepted, 0 sent, 7 dropped, 0 held (dropped: 7 shutdown_deadline by otlp_grpc)\n"
+    assert books in collector.log
 
 
 def test_a_second_signal_ends_the_drain_at_once(start, backend):
