@@ -50,28 +50,50 @@ def write(directory: Path) -> None:
 
 
 def keys(model: type[BaseModel]) -> Iterator[Key]:
-    """Yield a row for every setting of a model, the nested ones with dots in their path."""
+    """Yield a row for every setting of a model, the nested ones with dots in their path.
+
+    Settings of what is in a list follow its path and `[]`.  A model inside of itself is not told again: where it is,
+    the type says which settings it has.
+    """
     schema = model.model_json_schema(ref_template="{model}")
-    yield from _rows(schema, schema.get("$defs", {}), "")
+    yield from _rows(schema, _Told(schema.get("$defs", {}), {}), "")
 
 
-def _rows(schema: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str) -> Iterator[Key]:
-    for name, field in schema.get("properties", {}).items():
-        inner = _object_in(field, definitions)
-        required = name in schema.get("required", ())
-        default = "required" if required else "" if inner else _default(field)
-        yield Key(prefix + name, _type(field, definitions), default, field.get("description", ""))
-        if inner:
-            yield from _rows(inner, definitions, f"{prefix}{name}.")
+class _Told(NamedTuple):
+    """What is known on the way to a setting."""
+
+    definitions: Mapping[str, Any]
+    around: Mapping[str, str]
+    """The models that the setting is in, with the paths where their settings are told."""
+
+    def inside(self, name: str, path: str) -> _Told:
+        return self._replace(around={**self.around, name: path}) if name else self
 
 
-def _object_in(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the model that a field holds, or may hold; None if it holds none."""
+def _rows(schema: Mapping[str, Any], told: _Told, prefix: str) -> Iterator[Key]:
+    for key, field in schema.get("properties", {}).items():
+        name, inner, path = _objects_in(field, told, prefix + key)
+        required = key in schema.get("required", ())
+        is_list = path != prefix + key
+        default = "required" if required else "" if inner and not is_list else _default(field)
+        yield Key(prefix + key, _type(field, told), default, field.get("description", ""))
+        if inner and name not in told.around:
+            yield from _rows(inner, told.inside(name, path), f"{path}.")
+
+
+def _objects_in(field: Mapping[str, Any], told: _Told, path: str) -> tuple[str, Mapping[str, Any] | None, str]:
+    """Return name, schema and path of the model that a field holds, or may hold, or that those in its list are.
+
+    The name is empty for a model without one, the schema None if the field holds none.
+    """
     for option in (field, *field.get("anyOf", ()), *field.get("allOf", ())):
-        target: Mapping[str, Any] = definitions.get(option.get("$ref", ""), option)
+        name = option.get("$ref", "")
+        target: Mapping[str, Any] = told.definitions.get(name, option)
         if "properties" in target:
-            return target
-    return None
+            return name, target, path
+        if target.get("type") == "array" and (found := _objects_in(target.get("items", {}), told, f"{path}[]"))[1]:
+            return found
+    return "", None, path
 
 
 def _default(field: Mapping[str, Any]) -> str:
@@ -81,20 +103,25 @@ def _default(field: Mapping[str, Any]) -> str:
     return "" if default is None else f"`{orjson.dumps(default).decode()}`"
 
 
-def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+def _type(field: Mapping[str, Any], told: _Told) -> str:
     """Say in words what a setting takes; nothing for an object, whose own settings follow."""
-    field = definitions.get(field.get("$ref", ""), field)
+    if path := told.around.get(field.get("$ref", "")):
+        return f"settings as of `{path}`"
+    return _own_type(told.definitions.get(field.get("$ref", ""), field), told)
+
+
+def _own_type(field: Mapping[str, Any], told: _Told) -> str:
     if _is_duration(field):
         return "duration"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if options := field.get("anyOf") or field.get("allOf"):
-        types = (_type(option, definitions) for option in options if option.get("type") != "null")
-        return " or ".join(dict.fromkeys(filter(None, types)))
+        types = [_type(option, told) for option in options if option.get("type") != "null"]
+        return types[0] if len(types) == 1 else " or ".join(dict.fromkeys([type_ or "settings" for type_ in types]))
     if field.get("type") == "array":
-        return f"list of {_type(field.get('items', {}), definitions)}"
+        return f"list of {_type(field.get('items', {}), told) or 'settings'}"
     if field.get("type") == "object":
-        return "" if "properties" in field else _mapping_type(field, definitions)
+        return "" if "properties" in field else _mapping_type(field, told)
     type_ = field.get("type", "")
     return _NAMES.get((type_, field.get("format")), _NAMES.get((type_, None), "any"))
 
@@ -113,9 +140,9 @@ def _duration(seconds: float) -> str:
     return f"{seconds:g}s"
 
 
-def _mapping_type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+def _mapping_type(field: Mapping[str, Any], told: _Told) -> str:
     values = field.get("additionalProperties")
-    return f"mapping to {_type(values, definitions)}" if isinstance(values, dict) else "mapping"
+    return f"mapping to {_type(values, told)}" if isinstance(values, dict) else "mapping"
 
 
 _NAMES: dict[tuple[str, str | None], str] = {

@@ -1,6 +1,10 @@
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from pydantic import BaseModel, Field
 
 from collector.catalogue import catalogue
 from collector.config_types import parse_duration
@@ -36,6 +40,40 @@ def test_nested_settings_have_a_row_each_with_type_default_and_description():
     assert ("`requests`, `items`, `bytes`", '`"requests"`') == rows["sending_queue.sizer"][1:3]
     assert ("duration", "`5s`") == rows["retry_on_failure.initial_interval"][1:3]
     assert all(key.description for key in rows.values())
+
+
+class Leaf(BaseModel):
+    text: str = Field(description="A text.")
+
+
+class Branch(BaseModel):
+    leaves: list[Leaf] = Field(default=[], description="Leaves.")
+    maybe: list[Leaf] | None = Field(default=None, description="Leaves, or none.")
+    short: list[str | Leaf] = Field(default=[], description="Leaves, or their texts.")
+    one: Annotated[Branch | None, Field(description="A branch of the branch.")] = None
+    many: list[Branch] = Field(default=[], description="Branches of the branch.")
+
+
+class Tree(BaseModel):
+    branches: list[Branch] = Field(description="Branches.")
+
+
+def test_settings_of_what_is_in_a_list_have_a_row_each_too():
+    rows = {key.path: key for key in keys(Tree)}
+
+    assert ("list of settings", "required", "Branches.") == rows["branches"][1:]
+    assert ("list of settings", "`[]`", "Leaves.") == rows["branches[].leaves"][1:]
+    assert "list of text or settings" == rows["branches[].short"].type
+    assert ("text", "required", "A text.") == rows["branches[].leaves[].text"][1:]
+    assert ("text", "required", "A text.") == rows["branches[].maybe[].text"][1:]
+
+
+def test_what_is_inside_of_itself_is_not_told_again_but_where_it_was_told():
+    rows = {key.path: key.type for key in keys(Tree)}
+
+    assert "settings as of `branches[]`" == rows["branches[].one"]
+    assert "list of settings as of `branches[]`" == rows["branches[].many"]
+    assert [path for path in rows if path.startswith(("branches[].one.", "branches[].many["))] == []
 
 
 @pytest.mark.parametrize(
