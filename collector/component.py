@@ -113,3 +113,5 @@ class Settings:
     """The running extensions, for components that are told to use one of them."""
     common: MutableMapping[str, Any] = field(default_factory=dict)
     """What the instances of one component have in common, one for each pipeline that names it."""
+    signal: Signal | None = None
+    """The signal of the pipeline that a processor is built for; None for all other components."""

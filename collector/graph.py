@@ -153,12 +153,12 @@ class _Builder:
         settings, accounts = self._settings(id_), self._telemetry.component(str(id_))
         match factory:
             case ProcessorFactory():
-                processor = self._add(Kind.PROCESSOR, id_, factory.build)
+                processor = self._add(Kind.PROCESSOR, id_, factory.build, signal=signal)
                 node = ProcessorNode(settings, accounts, signal, processor, factory.drop_reason, next_)
                 return self._like([next_], node)
             case BufferingProcessorFactory():
                 after = AfterAcceptance(accounts, signal, next_, self._room)
-                processor = self._add(Kind.PROCESSOR, id_, factory.build, after)
+                processor = self._add(Kind.PROCESSOR, id_, factory.build, after, signal=signal)
                 return self._like([], BufferingNode(settings, accounts, signal, processor, after))
         raise TypeError(f"{id_}: {type(factory).__name__} is not the factory of a processor")
 
@@ -192,11 +192,13 @@ class _Builder:
             self._at_once.add(node)
         return node
 
-    def _add(self, kind: Kind, id_: ComponentID, build: Callable[..., Any], *neighbours: object) -> Any:
+    def _add(
+        self, kind: Kind, id_: ComponentID, build: Callable[..., Any], *neighbours: object, signal: Signal | None = None
+    ) -> Any:
         """Build one component; if it cannot be, note why and go on looking for other mistakes."""
         component: object = None
         try:
-            component = build(self._components[kind, id_].config, self._settings(id_), *neighbours)
+            component = build(self._components[kind, id_].config, self._settings(id_, signal), *neighbours)
         except ConfigError as error:
             self._mistakes.append(self._config.mistake((str(kind), str(id_)), str(error)))
         except BUGS as bug:
@@ -206,7 +208,7 @@ class _Builder:
         self._graph.components.append(Built(id_, component))
         return component
 
-    def _settings(self, id_: ComponentID) -> Settings:
+    def _settings(self, id_: ComponentID, signal: Signal | None = None) -> Settings:
         return Settings(
             id=id_,
             logger=logging.getLogger(f"collector.{id_.type}"),
@@ -214,4 +216,5 @@ class _Builder:
             clock=self._clock,
             extensions=self._extensions,
             common=self._common[id_],
+            signal=signal,
         )

@@ -1,0 +1,114 @@
+"""All that a processor does to attributes, and how: with bytes where it can, with messages where it has to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from collector.actions.config import ActionConfig, LimitConfig
+from collector.actions.limit import limit_steps
+from collector.actions.splicing import Holder, splice
+from collector.actions.steps import KeyEdit, Matching, Step, apply, delete, steps_of
+from collector.component import Settings
+from collector.patterns import compile_pattern
+
+_MOST_PASSES = 6
+"""Keys up to which looking for each costs less than looking at all attributes."""
+_LONGEST = 0x7F
+"""Bytes of a key that is looked for in records."""
+
+
+def program(
+    actions: Iterable[ActionConfig],
+    keep_keys: Sequence[str] | None,
+    keep_key_patterns: Sequence[str] | None,
+    limit: LimitConfig | None,
+    settings: Settings,
+) -> Program:
+    """Make a program of what a user wrote: the actions in their order, then the allow-list, then the limit."""
+    steps = [step for action in actions for step in steps_of(action)]
+    if keep_keys is not None or keep_key_patterns is not None:
+        steps.append(_allow_list(keep_keys or (), keep_key_patterns or ()))
+    if limit is not None:
+        steps += limit_steps(limit, settings)
+    return Program(steps)
+
+
+def _allow_list(keys: Sequence[str], patterns: Sequence[str]) -> Step:
+    kept = frozenset(key.encode() for key in keys)
+    searches = [compile_pattern(pattern).search for pattern in patterns]
+
+    def is_meant(key: bytes) -> bool:
+        return key not in kept and not any(search(key) for search in searches)
+
+    return Matching(is_meant, lambda _: delete)
+
+
+class Program:
+    """Steps in their order."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+
+    def bound(self, wire: bytes, metadata: Mapping[str, str]) -> Bound | None:
+        """Return what there is to do to a request with these bytes and this metadata; None for nothing."""
+        steps = [bound for step in self._steps if (bound := step.bind(metadata))]
+        if not any(step.adds or step.keys is None for step in steps):
+            mentioned = frozenset(key for step in steps for key in step.keys or () if key in wire)
+            steps = _with_work(steps, mentioned)
+        return Bound(steps, _keys(steps)) if steps else None
+
+
+def _with_work(steps: list[Step], mentioned: frozenset[bytes]) -> list[Step]:
+    """Return the steps that have something to do where only these keys are, and none adds a key from nowhere."""
+    there, left = set(mentioned), []
+    for step in steps:
+        keys = step.keys or frozenset()
+        if not there.isdisjoint(keys):
+            there |= keys
+            left.append(step)
+    return left
+
+
+def _keys(steps: list[Step]) -> frozenset[bytes] | None:
+    keys: set[bytes] = set()
+    for step in steps:
+        if step.keys is None:
+            return None
+        keys |= step.keys
+    return frozenset(keys)
+
+
+class Bound(NamedTuple):
+    """What to do to one request."""
+
+    steps: list[Step]
+    keys: frozenset[bytes] | None
+    """The keys that are looked at; None for all."""
+
+    def edit(self, records: list[bytes], holder: Holder) -> list[bytes]:
+        """Return serialised records with their attributes changed; those that stay are the very ones.
+
+        Raises:
+            google.protobuf.message.DecodeError: something in `records` is no message of this kind.
+        """
+        edits = [step for step in self.steps if isinstance(step, KeyEdit) and len(step.key) <= _LONGEST]
+        if len(edits) == len(self.steps) <= _MOST_PASSES:
+            for edit in edits:
+                records = splice(records, edit, holder)
+            return records
+        return [self._edit_one(record, holder) for record in records]
+
+    def _edit_one(self, record: bytes, holder: Holder) -> bytes:
+        message: Any = holder.message.FromString(record)
+        return bytes(message.SerializeToString()) if self.edit_message(message) else record
+
+    def edit_message(self, message: Any) -> bool:
+        """Change the attributes of a projection in which they are bytes, and say whether anything changed."""
+        before = message.attributes[:]
+        after = apply(self.steps, before, self.keys)
+        if after == before:
+            return False
+        del message.attributes[:]
+        message.attributes.extend(after)
+        return True
