@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -93,9 +93,10 @@ class TailSampling:
         for group in groups:
             for trace_id, entries in group.by_trace.items():
                 self._take(trace_id, entries, now)
-        if not self._config.block_on_overflow:
-            self._make_room(now)
-        self._settle()
+        if self._is_over() and not self._config.block_on_overflow:
+            await self._decide_all(self._over(), How.OVERFLOW)
+        else:
+            self._settle()
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -109,7 +110,7 @@ class TailSampling:
                 ]
                 try:
                     yield
-                    await self._decide_on_all()
+                    await self._decide_all(self._line.due(float("inf")), How.SHUTDOWN)
                     await self._outbox.drain()
                 finally:
                     self._is_closed = True
@@ -162,39 +163,39 @@ class TailSampling:
         most = self._config.maximum_held_bytes
         return len(self._traces) >= self._config.num_traces or 0 < most < self._size + more
 
-    def _make_room(self, now: float) -> None:
-        """Decide on the oldest before their time: on less than could be known, but on all."""
-        most = self._config.maximum_held_bytes
-        while len(self._traces) > self._config.num_traces or 0 < most < self._size:
-            if (held := self._line.first()) is None:
-                return
+    def _is_over(self) -> bool:
+        return len(self._traces) > self._config.num_traces or 0 < self._config.maximum_held_bytes < self._size
+
+    def _over(self) -> Iterator[Held]:
+        """Yield the oldest, to be decided on before their time: on less than could be known, but on all."""
+        while self._is_over() and (held := self._line.first()) is not None:
             self._measures.too_early.add(1)
-            self._decide(held, now, How.OVERFLOW)
+            yield held
 
     async def _decide_in_time(self, line: Line, how: How) -> None:
         """Decide on those in a line, each when its time has come, for ever."""
         while True:
             now = await line.until_due(self._settings.clock)
-            await self._decide_until(line, now, how)
+            await self._decide_all(line.due(now), how)
+            self._measures.timer_latency.observe((self._settings.clock.monotonic() - now) * 1000)
+            self._measures.settle()
 
-    async def _decide_until(self, line: Line, end: float, how: How) -> None:
-        """Decide on those in a line whose time is up at `end`, in slices, so that nobody waits long for the loop."""
+    async def _decide_all(self, traces: Iterator[Held], how: How) -> None:
+        """Decide on traces in slices, so that nobody waits long for the loop."""
         self._rounds += 1
-        began = self._settings.clock.monotonic()
         try:
-            while not self._decide_slice(line, end, how):
+            while not self._decide_slice(traces, how):
                 self._verdicts.settle()
                 await asyncio.sleep(0)
         finally:
             self._rounds -= 1
-            self._measures.timer_latency.observe((self._settings.clock.monotonic() - began) * 1000)
             self._settle()
 
-    def _decide_slice(self, line: Line, end: float, how: How) -> bool:
+    def _decide_slice(self, traces: Iterator[Held], how: How) -> bool:
         """Decide for as long as one may hold the loop; return whether that was all."""
         clock = self._settings.clock
         started = clock.monotonic()
-        for count, held in enumerate(line.due(end), 1):
+        for count, held in enumerate(traces, 1):
             self._decide(held, started, how)
             if count % _CHECK == 0 and (count >= _MOST_IN_A_SLICE or clock.monotonic() - started > _SLICE):
                 return False
@@ -210,9 +211,6 @@ class TailSampling:
     def _forget(self, held: Held) -> None:
         del self._traces[held.trace_id]
         self._size -= held.size
-
-    async def _decide_on_all(self) -> None:
-        await self._decide_until(self._line, float("inf"), How.SHUTDOWN)
 
     def _settle(self) -> None:
         """Count what was dropped, and send what was kept unless more is about to be."""

@@ -113,6 +113,38 @@ async def test_the_oldest_is_decided_on_early_when_there_is_no_room():
     assert [1] == early
 
 
+async def test_others_have_their_turn_while_many_are_decided_on():
+    tail, _ = processor(Sink(), FakeClock(), num_traces=1)
+    turns = []
+
+    async def other():
+        while True:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    async with tail.lifespan():
+        task = asyncio.create_task(other())
+        await tail.consume(spans(*range(1, 3001)))
+        task.cancel()
+
+    assert 5 <= len(turns)
+
+
+async def test_whoever_holds_nothing_takes_a_request_of_any_size():
+    """
+    Refused once it would be refused for ever.
+    """
+    tail, _ = processor(Sink(), FakeClock(), maximum_held_bytes=100, block_on_overflow=True)
+
+    async with tail.lifespan():
+        empty = tail.admits(1, 1000)
+        await tail.consume(spans(1))
+        full = tail.admits(1, 1000)
+
+    assert empty is None
+    assert isinstance(full, RetryableError)
+
+
 async def test_senders_keep_what_there_is_no_room_for_if_told_so():
     tail, _ = processor(Sink(), FakeClock(), num_traces=1, block_on_overflow=True)
 
