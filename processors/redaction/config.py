@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
@@ -107,14 +107,22 @@ def _as_mapping(value: Any) -> Any:
     return value
 
 
+_Options: TypeAlias = dict[str, DetectorConfig | None]
+_Written: TypeAlias = _Options | list[str | _Options]
+"""What `_as_mapping` takes."""
+_NamedDetectors = Annotated[dict[str, DetectorConfig], BeforeValidator(_as_mapping, json_schema_input_type=_Written)]
+
+
 class RedactionConfig(ComponentConfig):
-    detectors: Annotated[dict[str, DetectorConfig], BeforeValidator(_as_mapping)] = Field(
+    detectors: _NamedDetectors = Field(
         default={},
         description=f"What is looked for: a list of names, or a mapping of names to options. There are "
         f"{', '.join(f'`{name}`' for name in BUILT_IN)}; any other name is a detector of your own and needs a `regex`. "
         "Text is looked for in all attributes of resources, scopes, spans, events, links, log records, data points and "
         "exemplars, with the maps and arrays in them, in log bodies, and in names, descriptions, status messages and "
-        "all other text of OTLP. Ids, times and measured numbers are not text.",
+        "all other text of OTLP. Ids, times and measured numbers are not text. A value is read with its key, or that "
+        "of the map or array around it: `password` and all that `api_key` takes for a name say it of any text, "
+        "`ssn`, `phone`, `passport`, `rrn`, `card` and `aws` of numbers and keys that look like nothing alone.",
     )
     allow_all_keys: bool = Field(
         default=False,
@@ -159,7 +167,7 @@ class RedactionConfig(ComponentConfig):
         default=HashFunction.NONE,
         description="Values of blocked keys and blocked values are replaced by this hash, in hexadecimal. Without a "
         "key (`md5`, `sha1`, `sha3`) whoever guesses a value can check the guess; `hmac-sha256` and `hmac-sha512` take "
-        "`hmac_key`.",
+        "`hmac_key`. What was hashed is hashed again by the next collector with this setting; mode `hash` is not.",
     )
     hmac_key: SecretStr | None = Field(
         default=None,
@@ -174,9 +182,12 @@ class RedactionConfig(ComponentConfig):
     )
     summary: Summary = Field(
         default=Summary.SILENT,
-        description="Attributes that tell what was done: `info` writes counts (`redaction.masked.count`, "
-        "`redaction.redacted.count`, `.allowed.`, `.ignored.`, for bodies `redaction.body.*`), `debug` the keys too, "
-        "`silent` nothing.",
+        description="Attributes that tell what was done, beside the attributes or the body that it was done to: `info` "
+        "writes `redaction.masked.count`, `redaction.redacted.count` (removed since their keys are not allowed), "
+        "`redaction.allowed.count` (left for `allowed_values`) and `redaction.ignored.count`, for bodies "
+        "`redaction.body.masked.count` and so on; `debug` the keys too (`redaction.masked.keys`; not those that are "
+        "ignored), joined by commas; `silent` nothing, as the Collector does unless told. What is done to names and "
+        "messages is in the metrics alone.",
     )
     unknown_fields: UnknownFields = Field(
         default=UnknownFields.KEEP,

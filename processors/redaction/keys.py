@@ -44,6 +44,11 @@ class Rule(NamedTuple):
     """Whether the user allows this very key."""
 
     @property
+    def needs_text_only(self) -> bool:
+        """Whether what becomes of a text depends on what is found in it."""
+        return self.decision is Decision.LOOK and self.tells is None
+
+    @property
     def is_plain(self) -> bool:
         """Whether there is nothing about the key, so that only the value decides."""
         return self.decision is Decision.LOOK and self.tells is None and not self.introduces

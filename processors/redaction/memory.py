@@ -39,18 +39,19 @@ class Memory:
         """Return what becomes of those pieces, in lists of them, that do not stay as they are."""
         left = set(filterfalse(self._unchanged.__contains__, chain.from_iterable(pieces)))
         known = {piece: self._changed[piece] for piece in self._changed.keys() & left}
-        left = left.difference(known)
+        left -= known.keys()
         if not left:
             return known
         again = left & self._old_unchanged
         known_before = {piece: self._old_changed[piece] for piece in self._old_changed.keys() & left}
-        new = list(left.difference(again).difference(known_before))
-        judged = self._judge(new) if new else {}
+        left -= again
+        left -= known_before.keys()
+        judged = self._judge(list(left)) if left else {}
         if again or known_before:
             self._remember(again, known_before)
-        if new:
-            unchanged = set(new).difference(judged) if judged else set(new)
-            self._remember(unchanged, judged)
+        if left:
+            left -= judged.keys()
+            self._remember(left, judged)
         return {**known, **known_before, **judged}
 
     def _remember(self, unchanged: set[bytes], changed: dict[bytes, Verdict]) -> None:

@@ -1,11 +1,9 @@
-"""Reading and writing an attribute that holds a text, as encoders write it, without a message.
+"""Reading and writing an attribute or a value that holds a text, as encoders write it, without a message.
 
 Anything else that means the same (another order of fields, a field twice) is left to the official parser.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 from collector.wire.walk import WireError, varint
 
@@ -13,30 +11,53 @@ _TEXT, _VALUE = 0x0A, 0x12
 """Tags of the first and second field, both with a length: KeyValue.key and AnyValue.string_value, KeyValue.value."""
 
 
-class TextPair(NamedTuple):
-    key: bytes
-    text: bytes
+TextPair = tuple[bytes, bytes]
+"""Key and text."""
 
 
 def read(pair: bytes) -> TextPair | None:
     """Return key and text of a serialised KeyValue; None if it is not exactly one key and one text."""
     try:
-        key_end = _end(pair, 0, _TEXT)
-        value = _start(pair, key_end, _VALUE)
-        if value + _length_at(pair, key_end) != len(pair):
-            return None
-        text = _start(pair, value, _TEXT)
-        if text + _length_at(pair, value) != len(pair):
-            return None
+        key_end = pair[1] + 2
+        value = key_end + 2
+        length = pair[key_end + 1]
+        if pair[0] == _TEXT == pair[value] and pair[key_end] == _VALUE and key_end < 0x82 and length < 0x80:
+            is_one = value + length == len(pair) and pair[value + 1] + 2 == length
+            return (pair[2:key_end], pair[value + 2 :]) if is_one else None
+        return _read_long(pair)
     except (WireError, IndexError):
         return None
-    return TextPair(pair[_start(pair, 0, _TEXT) : key_end], pair[text:])
+
+
+def _read_long(pair: bytes) -> TextPair | None:
+    key_end = _end(pair, 0, _TEXT)
+    value = _start(pair, key_end, _VALUE)
+    if value + _length_at(pair, key_end) != len(pair):
+        return None
+    text = _start(pair, value, _TEXT)
+    if text + _length_at(pair, value) != len(pair):
+        return None
+    return pair[_start(pair, 0, _TEXT) : key_end], pair[text:]
 
 
 def write(key: bytes, text: bytes) -> bytes:
-    """Return the serialised KeyValue of a key and a text, both not empty."""
-    value = b"\x0a%b%b" % (_varint(len(text)), text)
+    """Return the serialised KeyValue of a key, not empty, and a text."""
+    value = write_text(text)
     return b"\x0a%b%b\x12%b%b" % (_varint(len(key)), key, _varint(len(value)), value)
+
+
+def read_text(value: bytes) -> bytes | None:
+    """Return the text of a serialised AnyValue; None if it is not exactly one text."""
+    try:
+        start = _start(value, 0, _TEXT)
+        return value[start:] if start + _length_at(value, 0) == len(value) else None
+    except (WireError, IndexError):
+        return None
+
+
+def write_text(text: bytes) -> bytes:
+    """Return the serialised AnyValue of a text."""
+    return b"\x0a%b%b" % (_varint(len(text)), text)
 
 
 def _length_at(pair: bytes, tag: int) -> int:

@@ -37,12 +37,6 @@ class Done:
     drops: bool = False
     """Whether records went."""
 
-    def note(self, verdict: Verdict) -> None:
-        for detector in verdict.hits:
-            self.hits[detector] += 1
-        for outcome, _ in verdict.outcomes:
-            self.removed += outcome is Outcome.REDACTED
-
 
 class Rewritten(NamedTuple):
     wire: bytes
@@ -129,29 +123,36 @@ class _Rewriter:
         """Change what a place holds."""
         level, name, pieces = place
         nodes = self._all(level)
-        ends = list(accumulate([len(getattr(node, name)) for node in nodes]))
+        lists = [getattr(node, name) for node in nodes]
+        ends = list(accumulate(map(len, lists)))
         if not ends or ends[-1] != len(pieces):
             raise RuntimeError("a place does not hold what was gathered")
-        gone: list[tuple[int, int]] = []
+        gone: list[tuple[Any, int]] = []
         for position in compress(range(len(pieces)), map(changes.__contains__, pieces)):
             piece = pieces[position]
             verdict = changes[piece]
             index = bisect_right(ends, position)
-            held = getattr(nodes[index], name)
+            held = lists[index]
             offset = position - ends[index] + len(held)
             if held[offset] != piece:
                 raise RuntimeError("a place does not hold what was gathered")
-            self.done.note(verdict)
-            if verdict.drops:
-                self.doomed.setdefault(level, set()).add(index)
-            if verdict.outcomes and level.pairs:
-                self._told.setdefault((level, index, name in level.values), []).extend(verdict.outcomes)
+            self._note(verdict, level, index, is_body=name in level.values)
             if verdict.new is None:
-                gone.append((index, offset))
+                gone.append((held, offset))
             else:
                 held[offset] = verdict.new
-        for index, offset in reversed(gone):
-            del getattr(nodes[index], name)[offset]
+        for held, offset in reversed(gone):
+            del held[offset]
+
+    def _note(self, verdict: Verdict, level: Level, index: int, *, is_body: bool) -> None:
+        for detector in verdict.hits:
+            self.done.hits[detector] += 1
+        if verdict.drops:
+            self.doomed.setdefault(level, set()).add(index)
+        if verdict.outcomes:
+            self.done.removed += sum([outcome is Outcome.REDACTED for outcome, _ in verdict.outcomes])
+            if level.pairs:
+                self._told.setdefault((level, index, is_body), []).extend(verdict.outcomes)
 
     def tell(self, audit: Audit) -> None:
         """Write summaries to the attributes of all messages in which something was done."""

@@ -12,7 +12,7 @@ from processors.redaction.config import DetectorConfig, RedactionConfig
 from processors.redaction.detectors.catalogue import BUILT_IN, builtin
 from processors.redaction.detectors.detector import Detector, Finding, custom, whole
 from processors.redaction.detectors.scanner import Scanner
-from processors.redaction.modes import HASHED, HASHED_PREFIX, Action, action, mask
+from processors.redaction.modes import HASHED, HASHED_PREFIX, action, mask
 
 BLOCKED_VALUES = "blocked_values"
 """What the patterns of the Collector's setting are called where detectors are counted."""
@@ -20,6 +20,7 @@ _ROUNDS = 4
 """How often a text is looked at.  Masking can bring together what was apart, and a replacement can be a finding."""
 _REMEMBERED, _SHORT = 1024, 256
 """How many masked texts are known to have nothing left, and bytes of those."""
+_STARS = b"**"
 _WHOLE = b"***"
 _CUSTOM_REPLACEMENT = b"***"
 
@@ -42,27 +43,25 @@ class Policy:
         blocked = [replace(custom(BLOCKED_VALUES, text, b""), accept=whole) for text in config.blocked_values]
         self.detectors: Sequence[Detector] = [*own, *blocked]
         self.mask = mask(config)
-        self._actions = {BLOCKED_VALUES: self.mask}
+        self.actions = {BLOCKED_VALUES: self.mask}
+        """What is done with the findings of each detector."""
         self._once = {BLOCKED_VALUES} if config.hash_function else set()
         self._spared: dict[str, list[Any]] = {}
         for detector in own:
             options = config.detectors[detector.name]
-            self._actions[detector.name] = action(options, detector.replacement, config.key, config.hmac_key_id)
+            self.actions[detector.name] = action(options, detector.replacement, config.key, config.hmac_key_id)
             self._spared[detector.name] = [compile_pattern(text) for text in options.allowed]
+        self.spares_some = any(self._spared.values())
+        """Whether there may be a finding that the user allows."""
         self._allowed = [compile_pattern(text) for text in config.allowed_values]
-        fixed = sorted(
-            {one.writes for one in self._actions.values() if one.writes}, key=lambda text: (-len(text), text)
-        )
-        self._fixed = [HASHED_PREFIX, *fixed]
-        """What one of stands in each text that masking wrote."""
+        fixed = sorted({one.writes for one in self.actions.values() if one.writes}, key=lambda text: (-len(text), text))
+        self._signs = [HASHED_PREFIX, *(text for text in fixed if _STARS not in text)]
+        """What one of stands in each text that masking wrote, or stars."""
         self._written = compile_pattern("|".join([HASHED, *(re.escape(text.decode()) for text in fixed)]))
-
-    def action(self, detector: str) -> Action:
-        return self._actions[detector]
 
     def allows(self, text: bytes) -> bool:
         """Say whether one of `allowed_values` is in a text."""
-        return any(pattern.search(text) is not None for pattern in self._allowed)
+        return bool(self._allowed) and any(pattern.search(text) is not None for pattern in self._allowed)
 
     def is_done(self, detector: str) -> bool:
         """Say whether what a detector finds in a text that has been masked is left: a hash would be hashed again."""
@@ -74,7 +73,7 @@ class Policy:
 
     def written(self, text: bytes) -> list[tuple[int, int]]:
         """Return where in a text there is what masking has written before."""
-        if not any(map(text.__contains__, self._fixed)):
+        if _STARS not in text and not [sign for sign in self._signs if sign in text]:
             return []
         return [match.span() for match in self._written.finditer(text)]
 
@@ -83,6 +82,12 @@ def _detector(name: str, options: DetectorConfig) -> Detector:
     if name in BUILT_IN:
         return builtin(name)
     return custom(name, options.regex or "", _CUSTOM_REPLACEMENT)
+
+
+Asked = tuple[bytes, bytes, bool]
+"""A text that is to be masked, UTF-8 or bytes that may hold some; what is to be read before it, such as `ssn=`, if
+nothing is found in it alone (nothing is found in that itself); whether that says something of texts that look like
+nothing alone."""
 
 
 class TextMask:
@@ -94,63 +99,72 @@ class TextMask:
         self._clean: set[bytes] = set()
 
     def __call__(self, text: bytes, before: bytes = b"", *, is_introduced: bool = False) -> Masked | None:
-        """Return what becomes of a text, UTF-8; None if it stays as it is.
+        """Return what becomes of a text; None if it stays as it is.  Arguments are those of `Asked`."""
+        return self.many([(text, before, is_introduced)])[0]
 
-        Args:
-            text: the text.
-            before: what is to be read before it, such as `ssn=`, if nothing is found in the text alone; what is found
-                in that itself stays.
-            is_introduced: whether what stands before says something of texts that look like nothing alone.
+    def many(self, asked: Sequence[Asked]) -> list[Masked | None]:
+        """Return what becomes of each text; None for those that stay as they are.
+
+        All together cost less than half of what they cost one by one.
         """
-        if self._policy.allows(text):
-            return None
-        hits: list[str] = []
-        original = text
-        for again in range(_ROUNDS):
-            findings = self._meant(text, before, is_introduced=is_introduced, again=bool(again))
-            if not findings:
-                break
-            old, text = text, self._without(text, findings)
-            if text == old:
-                break
-            hits += [finding.detector.name for finding in findings]
-            if not self._may_have_more(text, before):
-                break
-        else:
-            text = _WHOLE
-        return None if text == original else self._masked(text, hits)
+        found = self._scanner.find_many([text for text, _, _ in asked])
+        masked = [self._first(one, found.get(index, ())) for index, one in enumerate(asked)]
+        unsure = [
+            (index, whole)
+            for index, new in enumerate(masked)
+            if new is not None and (whole := asked[index][1] + new.text) not in self._clean
+        ]
+        if unsure:
+            hits = {unsure[place][0] for place in self._scanner.hits([whole for _, whole in unsure])}
+            for index in hits:
+                masked[index] = self._further(asked[index], masked[index])
+            self._note_clean([whole for index, whole in unsure if index not in hits])
+        return masked
+
+    def _note_clean(self, wholes: Sequence[bytes]) -> None:
+        """Remember masked texts in which nothing is left: most are made of replacements and come again."""
+        if len(self._clean) > _REMEMBERED:
+            self._clean.clear()
+        self._clean.update([whole for whole in wholes[:_REMEMBERED] if len(whole) <= _SHORT])
 
     def as_secret(self, text: bytes, detector: Detector) -> Masked | None:
         """Mask all of a text whose key says that it is a secret of this detector."""
         finding = Finding(0, len(text), detector)
         if self._policy.allows(text) or self._is_settled(text, finding, self._policy.written(text)):
             return None
-        new = self._policy.action(detector.name).replace(text)
-        return None if new == text else self._masked(new, [detector.name])
+        return self._without(text, [finding])
 
-    def _may_have_more(self, text: bytes, before: bytes) -> bool:
-        """Say whether a text that was masked may have findings; most are made of replacements and seen often."""
-        whole = before + text
-        if whole in self._clean:
-            return False
-        if self._scanner.may_hit(whole):
-            return True
-        if len(whole) <= _SHORT:
-            if len(self._clean) >= _REMEMBERED:
-                self._clean.clear()
-            self._clean.add(whole)
-        return False
+    def _first(self, asked: Asked, found: Sequence[Finding]) -> Masked | None:
+        findings = self._meant(asked, found)
+        if not findings or self._policy.allows(asked[0]):
+            return None
+        return self._without(asked[0], findings)
 
-    def _meant(self, text: bytes, before: bytes, *, is_introduced: bool, again: bool) -> list[Finding]:
-        findings = self._scanner.find(text)
-        if before and not findings and (is_introduced or self._scanner.may_hit(text)):
-            findings = list(self._introduced(text, before))
-        if again:
-            findings = [finding for finding in findings if not self._policy.is_done(finding.detector.name)]
-        if not findings:
-            return findings
+    def _further(self, asked: Asked, masked: Masked | None) -> Masked | None:
+        """Mask again what was masked, until nothing is found: it can bring together what was apart."""
+        original, before, is_introduced = asked
+        for _ in range(_ROUNDS - 1):
+            if masked is None:
+                break
+            found = self._meant((masked.text, before, is_introduced), self._scanner.find(masked.text))
+            findings = [one for one in found if not self._policy.is_done(one.detector.name)]
+            new = self._without(masked.text, findings) if findings else None
+            if new is None:
+                return masked if masked.text != original else None
+            hits, removes, drops = masked.hits + new.hits, masked.removes or new.removes, masked.drops or new.drops
+            masked = Masked(new.text, hits, removes, drops)
+        return masked and masked._replace(text=_WHOLE)
+
+    def _meant(self, asked: Asked, found: Sequence[Finding]) -> Sequence[Finding]:
+        text, before, is_introduced = asked
+        if not found and before and (is_introduced or self._scanner.may_hit(text)):
+            found = list(self._introduced(text, before))
+        if not found:
+            return ()
         written = self._policy.written(text)
-        return [finding for finding in findings if not self._is_settled(text, finding, written)]
+        if not written and not self._policy.spares_some:
+            return found
+        return [finding for finding in found if not self._is_settled(text, finding, written)]
 
     def _introduced(self, text: bytes, before: bytes) -> Iterator[Finding]:
         length = len(before)
@@ -164,13 +178,20 @@ class TextMask:
             return True
         return self._policy.spares(finding, text[start:end])
 
-    def _without(self, text: bytes, findings: list[Finding]) -> bytes:
-        parts, at = [], 0
+    def _without(self, text: bytes, findings: Sequence[Finding]) -> Masked | None:
+        if len(findings) == 1:
+            start, end, detector = findings[0]
+            action = self._policy.actions[detector.name]
+            new = b"%b%b%b" % (text[:start], action.replace(text[start:end]), text[end:])
+            return None if new == text else Masked(new, (detector.name,), action.removes, action.drops)
+        parts, hits, at = [], [], 0
+        removes = drops = False
         for start, end, detector in findings:
-            parts += [text[at:start], self._policy.action(detector.name).replace(text[start:end])]
+            action = self._policy.actions[detector.name]
+            parts += [text[at:start], action.replace(text[start:end])]
+            hits.append(detector.name)
+            removes |= action.removes
+            drops |= action.drops
             at = end
-        return b"".join([*parts, text[at:]])
-
-    def _masked(self, text: bytes, hits: list[str]) -> Masked:
-        actions = [self._policy.action(name) for name in hits]
-        return Masked(text, tuple(hits), any(a.removes for a in actions), any(a.drops for a in actions))
+        new = b"".join([*parts, text[at:]])
+        return None if new == text else Masked(new, tuple(hits), removes, drops)

@@ -14,9 +14,9 @@ from processors.redaction.config import RedactionConfig, Summary, UnknownFields
 from processors.redaction.detectors.scanner import Scanner
 from processors.redaction.keys import Decision, KeyRules, Rule
 from processors.redaction.looking import depending_on_keys
-from processors.redaction.pairs import TextPair, read, write
+from processors.redaction.pairs import read, read_text, write, write_text
 from processors.redaction.summary import Audit, Outcome
-from processors.redaction.texts import Masked, Policy, TextMask
+from processors.redaction.texts import Asked, Masked, Policy, TextMask
 
 BLOCKED_KEYS = "blocked_key_patterns"
 """What masked values of blocked keys are counted under."""
@@ -72,9 +72,14 @@ class ValueMask:
         """Writes summaries; None for none."""
 
     def texts(self, texts: Sequence[bytes]) -> dict[bytes, Verdict]:
-        """Return what becomes of names, messages and the like; those that stay are left out."""
-        found = [(texts[index], self._text(texts[index])) for index in self._scanner.hits(texts)]
-        return {text: Verdict(_valid(m.text), m.hits, m.drops) for text, m in found if m is not None}
+        """Return what becomes of names, messages and the like; those that stay are left out.
+
+        Raises:
+            UnicodeDecodeError: one is none.
+        """
+        hits = [_valid(texts[index]) for index in self._scanner.hits(texts)]
+        found = zip(hits, self._text.many([(text, b"", False) for text in hits]), strict=True)
+        return {text: Verdict(new.text, new.hits, new.drops) for text, new in found if new is not None}
 
     def pairs(self, attributes: Sequence[bytes]) -> dict[bytes, Verdict]:
         """Return what becomes of serialised KeyValues; those that stay are left out.
@@ -84,10 +89,23 @@ class ValueMask:
             UnicodeDecodeError: the text of one is none.
         """
         verdicts: dict[bytes, Verdict] = {}
+        kept: list[tuple[bytes, bytes]] = []
+        asked: list[Asked] = []
         for index in self._to_look_at(attributes, KeyValue):
             attribute = attributes[index]
-            if verdict := self._pair(attribute):
+            key, text = read(attribute) or (b"", b"")
+            if key and (rule := self._keys.rule(key)).needs_text_only and not self._in_keys:
+                kept.append((attribute, key))
+                _valid(key)
+                asked.append((_valid(text), rule.before, rule.introduces))
+            elif verdict := self._pair(attribute):
                 verdicts[attribute] = verdict
+        for (attribute, key), one, masked in zip(kept, asked, self._text.many(asked), strict=True):
+            if masked is not None:
+                new = None if masked.removes else write(key, masked.text)
+                verdicts[attribute] = Verdict(new, masked.hits, masked.drops, self._noted(Outcome.MASKED, key))
+            elif self._tells and self._policy.allows(one[0]):
+                verdicts[attribute] = Verdict(attribute, outcomes=self._noted(Outcome.ALLOWED, key))
         return verdicts
 
     def values(self, values: Sequence[bytes]) -> dict[bytes, Verdict]:
@@ -95,9 +113,21 @@ class ValueMask:
 
         Raises:
             google.protobuf.message.DecodeError: one is none.
+            UnicodeDecodeError: the text of one is none.
         """
-        found = [(values[index], self._body(values[index])) for index in self._to_look_at(values, AnyValue)]
-        return {value: verdict for value, verdict in found if verdict}
+        verdicts: dict[bytes, Verdict] = {}
+        texts: list[tuple[bytes, Asked]] = []
+        for index in self._to_look_at(values, AnyValue):
+            body = values[index]
+            text = read_text(body)
+            if text is not None and not self._tells:
+                texts.append((body, (_valid(text), b"", False)))
+            elif verdict := self._body(body):
+                verdicts[body] = verdict
+        for (body, _), masked in zip(texts, self._text.many([one for _, one in texts]), strict=True):
+            if masked is not None:
+                verdicts[body] = Verdict(write_text(masked.text), masked.hits, masked.drops)
+        return verdicts
 
     def _to_look_at(self, pieces: Sequence[bytes], type_: type[Message]) -> Sequence[int]:
         """Return the indices of what may change: all that does, and some others."""
@@ -112,11 +142,10 @@ class ValueMask:
         masked = self._text(key.encode())
         return masked.text.decode() if masked else key
 
+    def _noted(self, outcome: Outcome, key: bytes) -> tuple[tuple[Outcome, str], ...]:
+        return ((outcome, key.decode()),) if self._tells else ()
+
     def _pair(self, attribute: bytes) -> Verdict | None:
-        if (pair := read(attribute)) and pair.key:
-            rule = self._keys.rule(pair.key)
-            if rule.decision is Decision.LOOK and not self._in_keys:
-                return self._text_pair(pair, rule)
         message = KeyValue.FromString(attribute)
         if self._drops_unknown:
             message.DiscardUnknownFields()
@@ -126,19 +155,6 @@ class ValueMask:
         if self._entry(message, work, "", Rule(Decision.LOOK)):
             return Verdict(None, tuple(work.hits), work.drops, tuple(work.outcomes))
         return self._verdict(attribute, message, work)
-
-    def _text_pair(self, pair: TextPair, rule: Rule) -> Verdict | None:
-        """Mask an attribute that holds a text and nothing else, as most do, without a message."""
-        key, text = pair
-        path = key.decode()
-        _valid(text)
-        if self._policy.allows(text):
-            return Verdict(write(key, text), outcomes=((Outcome.ALLOWED, path),)) if self._tells else None
-        masked = self._masked(text, rule)
-        if masked is None:
-            return None
-        new = None if masked.removes else write(key, _valid(masked.text))
-        return Verdict(new, masked.hits, masked.drops, ((Outcome.MASKED, path),))
 
     def _masked(self, text: bytes, rule: Rule) -> Masked | None:
         if rule.tells and text:
