@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
+from collector.catalogue import catalogue
 from collector.cli import main
 from collector.config import CollectorConfig
 from collector.effective_config import effective
@@ -33,12 +34,19 @@ def test_the_schema_accepts_the_configurations_that_ship(validator, path):
     assert [] == list(validator.iter_errors(yaml.safe_load(path.read_text())))
 
 
+@pytest.mark.parametrize("entry", list(catalogue()), ids=lambda entry: f"{entry.kind}/{entry.type}")
+def test_the_schema_accepts_the_example_of_every_component(validator, entry):
+    settings = yaml.safe_load(entry.factory.example)
+
+    assert [] == list(validator.iter_errors({entry.kind: {entry.type: settings}}))
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         ("batch:", "batch: {timeot: 1s}"),
         ("batch:", "batch: {send_batch_size: many}"),
-        ("debug:", "debug: {sending_queue: {sizer: x}}"),
+        ("exporters:", "exporters:\n  debug/two: {sending_queue: {sizer: x}}"),
         ("service:", "foo: 1\nservice:"),
         ("batch:", "what_is_this:"),
     ],
@@ -72,7 +80,7 @@ def test_the_effective_configuration_can_be_run_itself_and_stays_the_same():
 def test_the_effective_configuration_has_no_secrets(tmp_path, capsys):
     path = tmp_path / "c.yaml"
     headers = f"{{endpoint: 'http://me:{SECRET}@localhost:1', headers: {{authorization: '{SECRET}'}}}}"
-    path.write_text((ROOT / "config.yaml").read_text().replace("debug:", f"debug:\n  otlp_http: {headers}", 1))
+    path.write_text((ROOT / "config.yaml").read_text().replace("exporters:", f"exporters:\n  otlp_http: {headers}", 1))
 
     code = main(["print-config", "--config", str(path)])
 
