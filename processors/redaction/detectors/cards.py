@@ -25,8 +25,9 @@ _ISSUERS = compile_pattern(
 _CARD = compile_pattern(r"(?i:card|credit|debit|\bpan\b|\bcc\b|ccn|cc_?num|visa|amex|payment)")
 _NAME_OF_ANOTHER = compile_pattern(
     r"(?:(?:\b|[_.-])(?i:id|ids|ts|at|ns|us|ms|nr)|[a-z](?:Id|ID|Ids|At|Ns|Ms)"
-    r"|(?i:uuid|guid|time|timestamp|epoch|seq|sequence|offset|nonce|hash|version|build|trace|span|parent|nanos|micros"
+    r"|(?i:uuid|guid|rrn|time|timestamp|epoch|seq|sequence|offset|nonce|hash|version|build|trace|span|parent|nanos|micros"
     r"""|millis|count|total|size|bytes|checksum|cursor|revision))\\?["']?\]?\s?(?:[:=]|=>|%3D)\s?\\?["']?$"""
+    r"|(?i:resident[ _-]?registration|번호)\D{0,16}$"
 )
 _DOUBLED = bytes(b"0246813579"[digit - 48] if 48 <= digit <= 57 else digit for digit in range(256))
 
@@ -87,8 +88,9 @@ _LENGTHS = {
 
 def iban() -> Detector:
     """International account numbers in upper case, in groups or without, with their country's length (ISO 13616)."""
-    pattern = r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,29}"
-    hint = r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11}"
+    gap = "(?:[ +-]|%20)?"
+    pattern = rf"[A-Z]{{2}}\d{{2}}(?:{gap}[A-Z0-9]){{11,29}}"
+    hint = rf"[A-Z]{{2}}\d{{2}}(?:{gap}[A-Z0-9]){{11}}"
     return Detector("iban", b"****", pattern, hint, _is_account)
 
 
@@ -97,9 +99,10 @@ def _is_account(text: bytes, match: Any) -> Span | None:
     length = _LENGTHS.get(text[start : start + 2], 99)
     stop, taken = start, 0
     while taken < length and stop < end:
-        taken += text[stop] not in b" -"
-        stop += 1
-    account = text[start:stop].translate(None, b" -")
+        is_encoded = text[stop] == ord("%")
+        taken += text[stop] not in b" +-%"
+        stop += 3 if is_encoded else 1
+    account = text[start:stop].replace(b"%20", b"").translate(None, b" +-")
     is_one = len(account) == length and stands_alone(text, start, stop) and _remainder(account) == 1
     return (start, stop) if is_one else None
 

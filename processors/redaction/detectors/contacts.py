@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from collector.patterns import compile_pattern
 from processors.redaction.detectors.detector import Detector, Span
-from processors.redaction.detectors.surroundings import GAP, digits_of, stands_alone
+from processors.redaction.detectors.surroundings import GAP, digits_of, is_in_row, stands_alone
 
 _AT = "(?:@|%40)"
 _LETTER = r"\x{C0}-\x{24F}\x{370}-\x{52F}\x{590}-\x{1FFF}\x{3040}-\x{D7FF}\x{F900}-\x{FAFF}"
 """Letters beyond ASCII, roughly, without punctuation; with all of Unicode's tables patterns become too large."""
-_LOCAL = rf"(?:[\w.+'~{_LETTER}-]|%2[Bb])"
-_LABEL = rf"[A-Za-z0-9{_LETTER}]"
-_TOP = rf"(?:xn--[a-z0-9-]{{2,59}}|[A-Za-z]{{2,24}}|[{_LETTER}]{{2,24}})"
+_ENCODED = (
+    r"(?:%[89A-Fa-f][0-9A-Fa-f]|\\u(?:[1-9A-Fa-f][0-9A-Fa-f]{3}|0[1-9A-Fa-f][0-9A-Fa-f]{2}|00[89A-Fa-f][0-9A-Fa-f]))"
+)
+"""A byte of such a letter in a URL, or the letter in JSON."""
+_LOCAL = rf"(?:[\w.+'~!#$*^{_LETTER}-]|%2[Bb]|{_ENCODED})"
+_LABEL = rf"(?:[A-Za-z0-9{_LETTER}]|{_ENCODED})"
+_TOP = rf"(?:xn--[a-z0-9-]{{2,59}}|[A-Za-z]{{2,24}}|[{_LETTER}]{{2,24}}|(?:{_ENCODED}){{2,48}})"
+_STARTS = compile_pattern(rf"[\w{_LETTER}]|{_ENCODED}")
+_CODE, _HEXADECIMAL = re.compile(rb"u00[0-7][0-9A-Fa-f]"), re.compile(rb"[0-7][0-9A-Fa-f]")
 _FILES = frozenset(b"png jpg jpeg gif svg webp js css jar html json yaml yml service socket timer slice".split())
 """Ends of files and units, `logo@2x.png` and `getty@tty1.service`, none of which is a top-level domain."""
 
 
 def email() -> Detector:
     """Addresses as people write them (RFC 5321, without quoted local parts), also percent-encoded in a URL."""
-    pattern = rf"[\w{_LETTER}]{_LOCAL}*{_AT}(?:{_LABEL}[{_LABEL[1:-1]}-]*\.)+{_TOP}"
-    hint = rf"[\w.+'~{_LETTER}-]{_AT}{_LABEL}"
-    needles = (rb"@[0-9A-Za-z\x80-\xF4]", rb"%40[0-9A-Za-z\x80-\xF4]")
+    pattern = rf"(?:[\w{_LETTER}]|{_ENCODED}){_LOCAL}*{_AT}(?:{_LABEL}(?:{_LABEL}|-)*\.)+{_TOP}"
+    hint = rf"[\w.+'~!#$*^{_LETTER}-]{_AT}{_LABEL}"
+    needles = (rb"@[0-9A-Za-z\x80-\xF4%\\]", rb"%40[0-9A-Za-z\x80-\xF4%\\]")
     return Detector("email", b"***@***.***", pattern, hint, _is_address, skips_rejected=True, needles=needles)
 
 
 def _is_address(text: bytes, match: Any) -> Span | None:
     start, end = match.span()
+    start += _length_of_escape(text, start)
     address = text[start:end]
+    if not _STARTS.match(address):
+        return None
     is_remote = address.startswith(b"git@") and text[end : end + 1] == b":"
     return None if is_remote or address[address.rfind(b".") + 1 :].lower() in _FILES else (start, end)
+
+
+def _length_of_escape(text: bytes, start: int) -> int:
+    r"""Return how many bytes there belong to an escape of JSON (`\n`, `\u003c`) or a URL (`%20`) that began before."""
+    before = text[start - 1 : start]
+    if before == b"\\":
+        return 5 if _CODE.match(text, start) else int(text[start] in b"nrtbf")
+    return 2 if before == b"%" and _HEXADECIMAL.match(text, start) else 0
 
 
 _GAP = GAP.replace("+", "")
@@ -41,8 +59,12 @@ _NORTH_AMERICAN = (
 )
 _WITH_PLUS = rf"(?:\+|%2B)[1-9]\d{{0,2}}{_GAP}?(?:\(\d{{1,4}}\){_GAP}?)?\d(?:{_GAP}?\d){{4,13}}{_EXTENSION}"
 _KOREAN = r"0(?:1[016-9]|2|[3-6]\d|70)-\d{3,4}-\d{4}"
-_NAMES = r"(?i:phone|tel|mobile|cell|fax|msisdn|sms|whatsapp|전화|연락처)"
-_AFTER_A_NAME = rf"{_NAMES}[^\d+(]{{0,16}}([+(]?\d(?:{_GAP}?[()/]?{_GAP}?\d){{6,14}}{_EXTENSION})"
+_SHORT = r"(?i:tel|mobile|cell|fax|msisdn|sms|whatsapp)"
+"""Words that are parts of others: `telemetry`, `cancelled`."""
+_WORDS = r"(?i:phone|telefon|teléfono|전화|연락처)[^\d+(]{0,16}"
+_OWN = r"[^0-9A-Za-z+(]{0,6}(?:(?i:phone|number|num|nr|no|is)[^0-9A-Za-z+(]{0,6}){0,2}"
+_NUMBER = rf"[+(]?\d(?:{_GAP}?[()/]?{_GAP}?\d){{6,14}}{_EXTENSION}"
+_AFTER_A_NAME = rf"(?:{_WORDS}\(??|(?:(?:\b|_){_SHORT}|[a-z](?:Tel|Mobile|Cell|Fax|Sms)){_OWN})({_NUMBER})"
 _COUNTRY = compile_pattern(
     "(?:1[2-9].{9}|7.{10})$|20|27|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]"
     "|2[1-689].|3[578].|42[013]|50.|59.|6[789].|80.|85.|87.|88.|96.|97.|99."
@@ -58,7 +80,7 @@ def phone() -> Detector:
     """
     pattern = f"{_AFTER_A_NAME}|{_NORTH_AMERICAN}|{_KOREAN}|{_WITH_PLUS}"
     hint = (
-        rf"{_NAMES}[^\d+(]{{0,16}}[+(]?\d{_GAP}?[()/]?{_GAP}?\d"
+        rf"(?:{_WORDS}|{_SHORT}{_OWN})[+(]{{0,2}}\d{_GAP}?[()/]?{_GAP}?\d"
         rf"|[2-9]\d{{2}}\)?{_GAP}?\d{{3}}{_GAP}\d{{4}}|{_KOREAN}|(?:\+|%2B)[1-9]\d{{0,2}}{_GAP}?\(?\d"
     )
     return Detector("phone", b"***-****", pattern, hint, _is_number)
@@ -68,10 +90,11 @@ def _is_number(text: bytes, match: Any) -> Span | None:
     start, end = match.span(1)
     if start < 0:
         start, end = match.span()
+    start += text[start] == ord("(") and b")" not in text[start:end]
     if not stands_alone(text, start, end):
         return None
     number = text[start:end]
     if not number.startswith((b"+", b"%2B")):
-        return start, end
+        return None if match.start(1) < 0 and is_in_row(text, start, end) else (start, end)
     digits = digits_of(number.replace(b"%2B", b"+"))
     return (start, end) if len(digits) >= 8 and _COUNTRY.match(digits) else None

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from processors.redaction.detectors.detector import Detector, Span
-from processors.redaction.detectors.surroundings import GAP, digits_of, stands_alone
+from processors.redaction.detectors.surroundings import GAP, digits_of, is_in_row, stands_alone
 
 _SSN_NAMES = r"(?i:ssn|social[ _-]?security)"
 
@@ -26,6 +26,8 @@ def _is_ssn(text: bytes, match: Any) -> Span | None:
     start, end = match.span(1)
     if start < 0:
         start, end = match.span()
+        if is_in_row(text, start, end):
+            return None
     digits = digits_of(text[start:end])
     area, group, serial = digits[:3], digits[3:5], digits[5:]
     is_given = area not in {b"000", b"666"} and area[0] != ord("9") and group != b"00" and serial != b"0000"

@@ -45,7 +45,7 @@ def api_key(names: Sequence[str] = ()) -> Detector:
     name = rf"(?i:{words})(?:_?\d{{1,2}})?"
     pattern = (
         rf"({name})(?:{_QUOTE})?\]?\s{{0,3}}({_TO})\s{{0,3}}({_QUOTE})?"
-        rf"|<[\w.:-]{{0,40}}{name}(>)|--[a-z-]{{0,24}}{name}( +)|\b({KNOWN})"
+        rf"|<[\w.:-]{{0,40}}{name}(>)|--[a-z-]{{0,24}}{name}( +)|({KNOWN})"
     )
     hint = rf"{name}(?:{_QUOTE})?\]?\s{{0,3}}(?:{_TO}|>)|--[a-z-]{{0,24}}{name} |{KNOWN}"
     return Detector("api_key", b"***", pattern, hint, _value)

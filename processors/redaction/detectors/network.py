@@ -7,7 +7,7 @@ from typing import Any
 
 from collector.patterns import compile_pattern
 from processors.redaction.detectors.detector import Detector, Span
-from processors.redaction.detectors.surroundings import EDGE, byte_at, is_introduced
+from processors.redaction.detectors.surroundings import EDGE, byte_at, is_introduced, starts_word
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _VERSION = compile_pattern(
@@ -22,8 +22,8 @@ def ipv4() -> Detector:
     After a word such as `version` or the name of a product (`Chrome/120.0.0.0`), in a longer row of numbers or a
     name, they are none.
     """
-    escape = r"(?<=%[0-9A-Fa-f][0-9A-Fa-f])|(?<=\\[nrt])"
-    pattern = rf"(?:(?<!\w)(?<!\w[.-])|{escape})(?:{_OCTET}\.){{3}}{_OCTET}(?![.-]?\w)"
+    escape = r"(?<=%[0-9A-Fa-f][0-9A-Fa-f])|(?<=\\[nrt])|(?<=\\u00[0-9A-Fa-f][0-9A-Fa-f])"
+    pattern = rf"(?:(?<![\w%])(?<!\w[.-])|{escape})(?:{_OCTET}\.){{3}}{_OCTET}(?![.-]?\w)"
     hint = r"\d\.\d{1,3}\.\d{1,3}\.\d"
     needle = rb"\.[0-9][0-9]?[0-9]?\.[0-9][0-9]?[0-9]?\.[0-9]"
     return Detector("ipv4", b"***.***.***.***", pattern, hint, _is_ipv4, needles=(needle,), in_python=True)
@@ -55,11 +55,12 @@ def ipv6() -> Detector:
 
 def _is_ipv6(text: bytes, match: Any) -> Span | None:
     start, end = match.span()
+    start += 4 * text.startswith(b"\\u00", start - 2)
     address = text[start:end].rstrip(b".")
     if address.endswith(b":") and not address.endswith(b"::"):
         address = address[:-1]
     end = start + len(address)
-    if len(address) > 45 or _is_word(byte_at(text, start - 1)) or _is_word(byte_at(text, end)):
+    if len(address) > 45 or not starts_word(text, start) or _is_word(byte_at(text, end)):
         return None
     if address in {b"::", b"::1"} or (b"::" in address and not any(digit in address for digit in b"0123456789")):
         return None
@@ -74,13 +75,15 @@ def mac() -> Detector:
     """Hardware addresses of six bytes with colons or hyphens, or in Cisco's three groups; not all zeros or ones."""
     pairs = "|".join(rf"(?:[0-9A-Fa-f]{{2}}{joint}){{5}}[0-9A-Fa-f]{{2}}" for joint in ":-")
     groups = r"(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}"
-    return Detector("mac", b"**:**:**:**:**:**", rf"\b(?:{pairs}|{groups})\b", f"{pairs}|{groups}", _is_mac)
+    return Detector("mac", b"**:**:**:**:**:**", rf"(?:{pairs}|{groups})\b", f"{pairs}|{groups}", _is_mac)
 
 
 def _is_mac(text: bytes, match: Any) -> Span | None:
     start, end = match.span()
     joints = b":-."
     address = text[start:end].translate(None, joints).lower()
+    if not starts_word(text, start):
+        return None
     is_date = text[start + 2] != ord(":") and address.isdigit()
     if is_date or address in {b"0" * 12, b"f" * 12}:
         return None

@@ -17,8 +17,8 @@ EDGE = b"\xff"
 _MEMORY = 64 << 20
 """Bytes that RE2 may take for what it remembers of all hints."""
 
-_Found = tuple[int, int, int]
-"""Start, the negative of the end, and index of the detector: sorted by start, then the longest first."""
+_Found = tuple[int, bool, int, int]
+"""Start, whether it does not settle, the negative of the end, and index of the detector: as they are to be sorted."""
 
 
 class Scanner:
@@ -59,8 +59,9 @@ class Scanner:
     def find(self, text: bytes) -> list[Finding]:
         """Return what is in one text, sorted by offset and without overlaps.
 
-        Where two findings overlap, the one that starts first stays, then the longer one, then that of the detector
-        that was configured first.  What is left of the other beyond its end is found too, unless the first `settles`.
+        Where two findings overlap, the one that starts first stays, then one that `settles`, then the longer one, then
+        that of the detector that was configured first.  What is left of the other beyond its end is found too, unless
+        the first `settles`.
         """
         return self.find_many((text,)).get(0, [])
 
@@ -90,7 +91,7 @@ class Scanner:
         findings: dict[int, list[Finding]] = {}
         reached = index = offset = 0
         settles = False
-        for start, negative, order in found:
+        for start, _, negative, order in found:
             end, detector = -negative, self._detectors[order]
             if start < reached:
                 if end <= reached or settles:
@@ -145,13 +146,13 @@ def _options() -> Any:
 def _findings(text: bytes, offset: int, index: int, detector: Detector, pattern: Any) -> Sequence[_Found]:
     """Return what a detector finds in a text that begins at an offset."""
     found: list[_Found] = []
-    accept, size = detector.accept, len(text)
+    accept, follows, size = detector.accept, not detector.settles, len(text)
     position = 0
     while position < size:
         for match in pattern.finditer(text, position):
             start, end = match.span()
             if span := accept(text, match):
-                found.append((offset + span[0], -offset - span[1], index))
+                found.append((offset + span[0], follows, -offset - span[1], index))
                 position = span[1]
             else:
                 position = end if detector.skips_rejected else _after_digits(text, start, end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 EDGE = 0xFF
@@ -9,10 +10,15 @@ EDGE = 0xFF
 _EDGE = bytes([EDGE])
 _DIGITS = frozenset(b"0123456789")
 _WORD = _DIGITS | frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
-_HEXADECIMAL = frozenset(b"0123456789ABCDEFabcdef")
 _JOINTS = frozenset(b"-.")
-GAP = r"(?:[ .+\x{A0}\x{2007}\x{2009}\x{202F}\x{2010}-\x{2015}-]|%20)"
-"""RE2 of what stands between groups of digits: blanks, hyphens and dots, also typographic or percent-encoded ones."""
+GAP = (
+    r"(?:[ .+\x{A0}\x{2007}\x{2009}\x{202F}\x{2010}-\x{2015}-]"
+    r"|%(?:20|[Cc]2%[Aa]0|[Ee]2%80%(?:8[79]|9[0-5]|[Aa][Ff]))|\\u(?:00[Aa]0|20(?:0[79]|1[0-5]|2[Ff])))"
+)
+"""RE2 of what stands between groups of digits: blanks, hyphens and dots, also typographic ones, and as URLs and JSON
+encode them."""
+_ENCODED = re.compile(rb"%(?:20|2B|C2%A0|E2%80%[89A][0-9A-F])|\\u[0-9A-F]{4}", re.IGNORECASE)
+_ESCAPE = re.compile(rb"(?:%[0-9A-Fa-f]{2}|\\[ntr]|\\u00[0-9A-Fa-f]{2})\Z")
 _NOT_DIGITS = bytes(set(range(256)) - _DIGITS)
 
 
@@ -22,15 +28,18 @@ def byte_at(text: bytes, index: int) -> int:
 
 def digits_of(text: bytes) -> bytes:
     """Return the ASCII digits of a number as it is written, without what percent-encoding adds."""
-    return text.replace(b"%20", b" ").translate(None, _NOT_DIGITS)
+    if b"%" in text or b"\\" in text:
+        text = _ENCODED.sub(b" ", text)
+    return text.translate(None, _NOT_DIGITS)
 
 
 def stands_alone(text: bytes, start: int, end: int) -> bool:
     """Say whether a number is one of its own: no part of a word, an id, a longer number, a version or a decimal."""
-    return _begins(text, start) and _ends(text, end)
+    return begins(text, start) and _ends(text, end)
 
 
-def _begins(text: bytes, start: int) -> bool:
+def begins(text: bytes, start: int) -> bool:
+    """Say whether nothing before belongs to it."""
     before = byte_at(text, start - 1)
     if before in _WORD:
         return is_escape(text, start)
@@ -45,11 +54,24 @@ def _ends(text: bytes, end: int) -> bool:
     return after not in _WORD and not (after in _JOINTS and byte_at(text, end + 1) in _WORD)
 
 
+def starts_word(text: bytes, start: int) -> bool:
+    r"""Say whether a word starts there: what `\b` says, except that what is encoded before it is no part of it."""
+    return byte_at(text, start - 1) not in _WORD or is_escape(text, start)
+
+
+def is_in_row(text: bytes, start: int, end: int) -> bool:
+    """Say whether groups of digits with blanks between are some of a row of numbers, as in access logs and tables."""
+    if b" " not in text[start:end]:
+        return False
+    before, after = text[max(start - 2, 0) : start], text[end : end + 2]
+    return (before[1:] == b" " and (before[0] in _DIGITS or before[0] == ord('"'))) or (
+        after[:1] == b" " and after[1:].isdigit()
+    )
+
+
 def is_escape(text: bytes, end: int) -> bool:
-    r"""Say whether a percent-encoded byte (`%3D`) or the escape of a blank (`\n`) ends there."""
-    if end >= 3 and text[end - 3] == ord("%"):
-        return text[end - 1] in _HEXADECIMAL and text[end - 2] in _HEXADECIMAL
-    return text[max(end - 2, 0) : end] in {rb"\n", rb"\t", rb"\r"}
+    r"""Say whether a percent-encoded byte (`%3D`) or an escape of JSON (`\n`, `\u003c`) ends there."""
+    return _ESCAPE.search(text, max(end - 6, 0), end) is not None
 
 
 def is_introduced(text: bytes, start: int, words: Any, reach: int = 48) -> bool:

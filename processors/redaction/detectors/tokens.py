@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from processors.redaction.detectors.detector import Detector, Span, part
-from processors.redaction.detectors.surroundings import EDGE, stands_alone
+from processors.redaction.detectors.detector import Detector, Span
+from processors.redaction.detectors.surroundings import EDGE, begins, starts_word
 
 
 def jwt() -> Detector:
     """JSON Web Tokens, signed or encrypted, in their compact form (RFC 7515, RFC 7516)."""
-    return Detector("jwt", b"***", r"\beyJ[\w-]{8,}\.[\w-]{2,}(?:\.[\w-]*){1,3}", r"eyJ[\w-]{8,}\.[\w-]{2}")
+    pattern = r"eyJ[\w-]{8,}\.[\w-]{2,}(?:\.[\w-]*){1,3}"
+    return Detector("jwt", b"***", pattern, r"eyJ[\w-]{8,}\.[\w-]{2}", _is_jwt)
+
+
+def _is_jwt(text: bytes, match: Any) -> Span | None:
+    start, end = match.span()
+    is_sentence = text[end - 1] == ord(".") and text.count(b".", start, end) == 3
+    return (start, end - is_sentence) if starts_word(text, start) else None
 
 
 _SCHEME = r"(?i:bearer|basic|digest|negotiate|apikey|token)"
@@ -30,12 +37,11 @@ def bearer_token() -> Detector:
 
 
 def _is_bearer(text: bytes, match: Any) -> Span | None:
-    start, end = match.span(1)
-    if start >= 0:
-        return start, end
-    start, end = match.span(2)
-    is_token = end - start >= 20 or has_digit(text[start:end])
-    return (start, end) if is_token else None
+    is_named = match.start(1) >= 0
+    start, end = match.span(1 if is_named else 2)
+    token = text[start:end].rstrip(b".")
+    is_token = is_named or len(token) >= 20 or has_digit(token)
+    return (start, start + len(token)) if token and is_token else None
 
 
 def has_digit(text: bytes) -> bool:
@@ -47,7 +53,7 @@ _AWS_PREFIX = "(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA|AGPA|AIDA|AIPA|ANPA|ANVA|APKA|
 
 def aws_key() -> Detector:
     """Ids of AWS access keys and principals, and secret access keys after a name with `aws` or `secret`."""
-    key = rf"\b({_AWS_PREFIX}[A-Z0-9]{{16}})\b"
+    key = rf"({_AWS_PREFIX}[A-Z0-9]{{16}})\b"
     named = r"""(?i:aws|secret)[\w.-]{0,24}\\?["']?\s{0,2}[:=]\s{0,2}\\?["']?([A-Za-z0-9/+]{40})"""
     hint = rf"{_AWS_PREFIX}[A-Z0-9]{{16}}|{named.replace('([', '(?:[')}"
     return Detector("aws_key", b"***", f"{key}|{named}", hint, _is_aws)
@@ -55,7 +61,7 @@ def aws_key() -> Detector:
 
 def _is_aws(text: bytes, match: Any) -> Span | None:
     if match.start(1) >= 0:
-        return part(1)(text, match)
+        return match.span(1) if starts_word(text, match.start(1)) else None
     start, end = match.span(2)
     longer = text[end : end + 1].isalnum() or text[end : end + 1] in {b"/", b"+"}
     return None if longer else (start, end)
@@ -98,10 +104,11 @@ def _is_userinfo(text: bytes, match: Any) -> Span | None:
 KNOWN = (
     r"gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}|glpat-[\w-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}"
     r"|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|sk-[\w-]{20,}|AIza[\w-]{35}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,}"
-    r"|SG\.[\w-]{16,}\.[\w-]{16,}|hvs\.[\w-]{20,}|dop_v1_[0-9a-f]{64}"
+    r"|SG\.[\w-]{16,}\.[\w-]{16,}|hvs\.[\w-]{20,}|dop_v1_[0-9a-f]{64}|hf_[A-Za-z]{34}|shp(?:at|ca|pa|ss)_[0-9a-f]{32}"
+    r"|glsa_[A-Za-z0-9]{32}_[0-9a-f]{8}|dckr_pat_[\w-]{20,}"
 )
 """RE2 of keys whose prefix says whose they are."""
 
 
 def is_known_key(text: bytes, start: int, end: int) -> bool:
-    return has_digit(text[start:end]) and stands_alone(text, start, start)
+    return (has_digit(text[start:end]) or text.startswith(b"hf_", start)) and begins(text, start)
