@@ -99,3 +99,36 @@ def test_a_priority_does_not_bring_back_what_was_lost():
     yaml = "sampling_percentage: 50, mode: equalizing, sampling_priority: prio"
 
     assert [attributes] == attributes_left(yaml, trace_id=ALWAYS, attributes=attributes)
+
+
+def hundred_logs():
+    """
+    Those of the tests of the OpenTelemetry Collector: every second one has `foo` and `bar`, every fourth a priority.
+    """
+    logs = []
+    for i in range(100):
+        trace_id = bytes(8) + bytes([i]) * 8
+        attributes = {"rando": hash32(trace_id, 123)}
+        if i % 2 == 0:
+            attributes |= {"foo": trace_id, "bar": trace_id.hex() if i else ""}
+        if i % 4 == 0:
+            attributes["priority"] = 100.0
+        logs.append({"trace_id": trace_id.hex(), "attributes": attributes})
+    return make_logs(*logs)
+
+
+# OpenTelemetry Collector, tests of the probabilistic_sampler processor
+@pytest.mark.parametrize(
+    ("yaml", "count"),
+    [
+        ("sampling_percentage: 50", 45),
+        ("sampling_percentage: 50, attribute_source: record, from_attribute: foo", 23),
+        ("sampling_percentage: 50, attribute_source: record, from_attribute: bar", 29),
+        ("sampling_percentage: 0, attribute_source: record, from_attribute: rando, sampling_priority: priority", 25),
+        ("sampling_percentage: 50, attribute_source: record, from_attribute: rando, sampling_priority: priority", 64),
+        ("sampling_percentage: 0, sampling_priority: priority", 25),
+        ("sampling_percentage: 50, sampling_priority: priority, fail_closed: false", 57),
+    ],
+)
+def test_the_collector_keeps_as_many_of_the_same_log_records(yaml, count):
+    assert count == len(through(yaml, hundred_logs()).records)
