@@ -273,6 +273,7 @@ async def test_both_pipelines_running_need_no_warning(caplog):
     assert "" == caplog.text
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.sampled_from(["span", "log", "wait"]), st.lists(st.integers(1, 8), min_size=1, max_size=5)),

@@ -2,6 +2,7 @@ import asyncio
 import dataclasses
 from types import MappingProxyType
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,6 +114,7 @@ async def test_the_oldest_is_decided_on_early_when_there_is_no_room():
     assert [1] == early
 
 
+@pytest.mark.slow
 async def test_others_have_their_turn_while_many_are_decided_on():
     tail, _ = processor(Sink(), FakeClock(), num_traces=1)
     turns = []
@@ -227,6 +229,7 @@ async def test_what_is_left_at_the_deadline_is_counted():
     assert (0, 2) == (telemetry.total(HELD), telemetry.total(DROPPED, reason=DropReason.SHUTDOWN_DEADLINE))
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(st.integers(1, 6), max_size=6), max_size=12),
     st.lists(st.sampled_from([0.0, 0.3, 2.0]), min_size=12, max_size=12),

@@ -36,6 +36,7 @@ def test_a_memory_of_no_size_remembers_nothing():
     assert (None, False) == (kept.find(trace_id(1)), trace_id(1) in dropped)
 
 
+@pytest.mark.slow
 @given(st.sets(st.binary(min_size=16, max_size=16), max_size=100), st.binary(min_size=16, max_size=16))
 def test_a_dropped_trace_is_known_and_no_other(ids, other):
     dropped = DroppedTraces(1000)
