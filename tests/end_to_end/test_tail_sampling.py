@@ -12,6 +12,7 @@ import pytest
 from collector.batch import SHAPES, Signal
 from collector.testing import make_logs, make_spans
 from tests.end_to_end.backend import Backend
+from tests.end_to_end.child import Child
 
 pytestmark = pytest.mark.slow
 
@@ -175,3 +176,12 @@ def test_what_was_kept_waits_for_a_backend_that_refuses_and_is_sent_once(start, 
     assert 0 == collector.stop()
     assert (1, [0, 0]) == (held, books)
     assert [KEPT] == [span.trace_id.hex() for span in backend.records(Signal.TRACES)]
+
+
+def test_logs_that_have_nobody_to_follow_keep_it_from_starting(tmp_path, backend):
+    alone = [PIPELINES[1], PIPELINES[0].replace("tail_sampling, ", "")]
+    collector = Child(config("1h", ERRORS, alone), tmp_path, backend=backend.port)
+
+    assert 1 == collector.wait()
+    assert "tail_sampling cannot start: log records cannot follow decisions that nobody makes" in collector.log
+    assert "Traceback" not in collector.log

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.batch import Signal
-from collector.errors import DropReason, RetryableError
+from collector.errors import ConfigError, DropReason, RetryableError
 from collector.records.mapping import records_of
 from collector.telemetry import DROPPED, HELD
 from collector.testing import Sink, make_logs, make_spans, settings
@@ -30,12 +30,13 @@ class Both:
 
     def __init__(self, traces=1, **config):
         self.clock = FakeClock()
-        self.settings = dataclasses.replace(settings("tail_sampling", self.clock), common={})
+        self.settings = dataclasses.replace(settings("tail_sampling", self.clock), common={}, signal=Signal.TRACES)
+        of_logs = dataclasses.replace(self.settings, signal=Signal.LOGS)
         self.telemetry = self.settings.telemetry.telemetry
         config = TailSamplingConfig(**{"policies": POLICIES, "logs": "follow", "decision_wait": 10, **config})
         self.spans, self.logs = Sink(), Sink()
         self.traces = [factory.build(config, self.settings, self.spans) for _ in range(traces)]
-        self.follower = factory.build(config, self.settings, self.logs)
+        self.follower = factory.build(config, of_logs, self.logs)
 
     def running(self, first="traces"):
         """
@@ -255,13 +256,12 @@ async def test_log_records_that_nothing_is_done_about_are_told_of_once_and_pass(
     assert "write `logs: follow`" in caplog.text
 
 
-async def test_log_records_without_a_pipeline_of_traces_are_told_of(caplog):
+async def test_following_without_a_pipeline_of_traces_does_not_start():
     both = Both(traces=0)
 
-    async with both.running():
-        await both.log(1)
-
-    assert "no pipeline of traces has this component" in caplog.text
+    with pytest.raises(ConfigError, match="no pipeline of traces has this component"):
+        async with both.running():
+            pass
 
 
 async def test_both_pipelines_running_need_no_warning(caplog):
