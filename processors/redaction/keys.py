@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
@@ -12,8 +13,8 @@ from processors.redaction.detectors.detector import Detector
 from processors.redaction.detectors.scanner import Scanner
 from processors.redaction.summary import OWN_KEYS
 
-_REMEMBERED = 10_000
-_LONGEST = 256
+_REMEMBERED, _REMEMBERED_BYTES = 10_000, 1 << 20
+"""How many keys are remembered from one request to the next, and bytes of all."""
 _PROBE = b"Zk3x9Qm2Lp7T"
 """What a secret may look like: a key is one of secrets if `key=probe` has one."""
 _INTRODUCED = (b"219099999", b"2125550100", b"0001013234567", b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -63,48 +64,63 @@ class KeyRules:
         self._ignored = {key.encode() for key in config.ignored_keys}
         self._ignored_patterns = [compile_pattern(text) for text in config.ignored_key_patterns]
         self._blocked = [compile_pattern(text) for text in (*config.blocked_key_patterns, *config.blocked_keys)]
-        self._has_lists = not self._allows_all or bool(self._ignored or self._ignored_patterns or self._blocked)
         self._scanner = scanner
         self._found_alone = [{one.detector for one in scanner.find(text)} for text in _INTRODUCED]
         self._plain: set[bytes] = set()
         self._rules: dict[bytes, Rule] = {}
         self._kept: dict[bytes, Rule] = {}
+        self._bytes = 0
 
     def rule(self, key: bytes, *, may_go: bool = True) -> Rule:
         """Return the rule for a key, UTF-8; it need not be allowed where it may not go: in maps in attributes."""
         rules = self._rules if may_go else self._kept
         found = rules.get(key)
         if found is None:
-            found = self._decide(key, may_go=may_go)
-            if len(rules) >= _REMEMBERED:
-                rules.clear()
-            if len(key) <= _LONGEST:
-                rules[key] = found
+            self.learn({key}, may_go=may_go)
+            found = rules[key]
         return found
 
+    def learn(self, keys: AbstractSet[bytes], *, may_go: bool = True) -> None:
+        """Find the rules of many keys at once, at a tenth of what they cost one by one."""
+        rules = self._rules if may_go else self._kept
+        decisions = {key: self._decision(key, may_go=may_go) for key in keys - rules.keys()}
+        looked_at = [key for key, decision in decisions.items() if decision is Decision.LOOK]
+        probes = [b" ".join(_probes(key)) for key in looked_at]
+        says = self._what_they_say([looked_at[index] for index in self._scanner.hits(probes)])
+        for key, decision in decisions.items():
+            self._bytes += len(key)
+            rules[key] = Rule(decision, b"%b=" % key, *says.get(key, (None, False)), key in self._allowed)
+
     def plain(self, keys: AbstractSet[bytes]) -> AbstractSet[bytes]:
-        """Return which of the keys of attributes have a rule that is plain; many at once cost little."""
+        """Return which of the keys of attributes have a rule that is plain."""
         new = keys - self._plain
         if not new:
             return keys
-        looked_at = [key for key in new if not self._has_lists or self._decision(key) is Decision.LOOK]
-        probes = [self._probes(key) for key in looked_at]
-        told = {looked_at[index] for index in self._scanner.hits(probes)}
-        plain = {key for key in looked_at if key not in told or self.rule(key).is_plain} - OWN_KEYS
-        if len(self._plain) >= _REMEMBERED:
-            self._plain.clear()
-        if len(plain) <= _REMEMBERED:
-            self._plain.update(key for key in plain if len(key) <= _LONGEST)
+        self.learn(new)
+        plain = {key for key in new if self._rules[key].is_plain}
+        self._plain |= plain
         return (keys - new) | plain
 
-    def _decide(self, key: bytes, *, may_go: bool) -> Rule:
-        decision = self._decision(key, may_go=may_go)
-        is_listed = key in self._allowed
-        before = b"%b=" % key
-        if decision is not Decision.LOOK or not self._scanner.may_hit(self._probes(key)):
-            return Rule(decision, before, is_listed=is_listed)
-        tells = self._told_by(before)
-        return Rule(decision, before, tells, tells is None and self._introduces(before), is_listed)
+    def trim(self) -> None:
+        """Forget all rules if they have become too many.  To be called when a request is done."""
+        if len(self._rules) + len(self._kept) > _REMEMBERED or self._bytes > _REMEMBERED_BYTES:
+            for remembered in (self._rules, self._kept, self._plain):
+                remembered.clear()
+            self._bytes = 0
+
+    def _what_they_say(self, keys: Sequence[bytes]) -> Mapping[bytes, tuple[Detector | None, bool]]:
+        """Return, for keys, the detector that is told by each, or whether it introduces something."""
+        found = self._scanner.find_many([text for key in keys for text in _probes(key)])
+        says: dict[bytes, tuple[Detector | None, bool]] = {}
+        for index, key in enumerate(keys):
+            first, *others = (
+                {one.detector: None for one in found.get(place, ()) if one.start == len(key) + 1}
+                for place in range(index * (len(_INTRODUCED) + 1), (index + 1) * (len(_INTRODUCED) + 1))
+            )
+            introduced = any(these.keys() - alone for these, alone in zip(others, self._found_alone, strict=True))
+            tells = next(iter(first), None)
+            says[key] = tells, tells is None and introduced
+        return says
 
     def _decision(self, key: bytes, *, may_go: bool = True) -> Decision:
         if key in self._ignored or _any(self._ignored_patterns, key):
@@ -115,19 +131,9 @@ class KeyRules:
             return Decision.REMOVE
         return Decision.MASK if _any(self._blocked, key) else Decision.LOOK
 
-    def _probes(self, key: bytes) -> bytes:
-        return b" ".join([b"%b=%b" % (key, probe) for probe in (_PROBE, *_INTRODUCED)])
 
-    def _told_by(self, before: bytes) -> Detector | None:
-        found = self._scanner.find(before + _PROBE)
-        return next((finding.detector for finding in found if finding.start == len(before)), None)
-
-    def _introduces(self, before: bytes) -> bool:
-        return any(
-            finding.start == len(before) and finding.detector not in alone
-            for text, alone in zip(_INTRODUCED, self._found_alone, strict=True)
-            for finding in self._scanner.find(before + text)
-        )
+def _probes(key: bytes) -> list[bytes]:
+    return [b"%b=%b" % (key, probe) for probe in (_PROBE, *_INTRODUCED)]
 
 
 def _any(patterns: list[Any], key: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -42,7 +42,7 @@ def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyR
     value = read.value if type_ is KeyValue else read
     is_flat = not (value.array_value or value.kvlist_value)
     if type_ is not KeyValue:
-        return () if is_flat else [i for i, piece in enumerate(pieces) if _depends(piece, type_, rules)]
+        return () if is_flat else _looking_closely(dict(enumerate(pieces)), type_, rules)
     keys = set(read.key[:])
     plain_keys = rules.plain({*keys, b""})
     plain = {bytes((_KEY, len(key))) + key for key in plain_keys if len(key) < 0x80}
@@ -51,11 +51,27 @@ def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyR
             return ()
         if all(map(bytes.startswith, pieces, repeat(bytes((_KEY,))))):  # so each has one key
             return [index for index, piece in enumerate(pieces) if piece[: piece[1] + 2] not in plain]
-    return [
-        index
-        for index, piece in enumerate(pieces)
-        if not _is_plain_text(piece, plain) and _depends(piece, type_, rules)
-    ]
+    unsure = {index: piece for index, piece in enumerate(pieces) if not _is_plain_text(piece, plain)}
+    return _looking_closely(unsure, type_, rules)
+
+
+def _looking_closely(pieces: Mapping[int, bytes], type_: type[Message], rules: KeyRules) -> Sequence[int]:
+    messages = {index: type_.FromString(piece) for index, piece in pieces.items()}
+    inner = {key for message in messages.values() for key in _inner_keys(_value_of(message))}
+    rules.learn(inner, may_go=type_ is AnyValue)
+    return [index for index, message in messages.items() if _depends(pieces[index], message, rules)]
+
+
+def _value_of(message: Any) -> Any:
+    return message.value if isinstance(message, KeyValue) else message
+
+
+def _inner_keys(value: Any) -> Iterator[bytes]:
+    for item in value.array_value.values:
+        yield from _inner_keys(item)
+    for entry in value.kvlist_value.values:
+        yield entry.key.encode()
+        yield from _inner_keys(entry.value)
 
 
 def _is_plain_text(piece: bytes, plain: set[bytes]) -> bool:
@@ -69,26 +85,12 @@ def _is_plain_text(piece: bytes, plain: set[bytes]) -> bool:
         return False
 
 
-def _depends(piece: bytes, type_: type[Message], rules: KeyRules) -> bool:
-    message: Any = type_.FromString(piece)
-    if type_ is KeyValue and not rules.rule(message.key.encode()).is_plain:
+def _depends(piece: bytes, message: Any, rules: KeyRules) -> bool:
+    is_pair = isinstance(message, KeyValue)
+    if is_pair and not rules.rule(message.key.encode()).is_plain:
         return True
-    if not _are_plain(message.value if type_ is KeyValue else message, rules, may_go=type_ is AnyValue):
+    if not all(rules.rule(key, may_go=not is_pair).is_plain for key in _inner_keys(_value_of(message))):
         return True
     # a field twice: other parsers may see a key that this one does not
     written: bytes = message.SerializeToString(deterministic=True)
     return written != piece
-
-
-def _are_plain(value: Any, rules: KeyRules, *, may_go: bool) -> bool:
-    """Say whether all keys in a value are plain; `may_go` says whether they have to be allowed."""
-    kind = value.WhichOneof("value")
-    if kind == "array_value":
-        return all(_are_plain(item, rules, may_go=may_go) for item in value.array_value.values)
-    if kind == "kvlist_value":
-        entries = value.kvlist_value.values
-        return all(
-            rules.rule(entry.key.encode(), may_go=may_go).is_plain and _are_plain(entry.value, rules, may_go=may_go)
-            for entry in entries
-        )
-    return True

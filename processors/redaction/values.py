@@ -91,9 +91,10 @@ class ValueMask:
         verdicts: dict[bytes, Verdict] = {}
         kept: list[tuple[bytes, bytes]] = []
         asked: list[Asked] = []
-        for index in self._to_look_at(attributes, KeyValue):
-            attribute = attributes[index]
-            key, text = read(attribute) or (b"", b"")
+        looked_at = [attributes[index] for index in self._to_look_at(attributes, KeyValue)]
+        pairs = [read(attribute) or (b"", b"") for attribute in looked_at]
+        self._keys.learn({key for key, _ in pairs})
+        for attribute, (key, text) in zip(looked_at, pairs, strict=True):
             if key and (rule := self._keys.rule(key)).needs_text_only and not self._in_keys:
                 kept.append((attribute, key))
                 _valid(key)
@@ -106,6 +107,7 @@ class ValueMask:
                 verdicts[attribute] = Verdict(new, masked.hits, masked.drops, self._noted(Outcome.MASKED, key))
             elif self._tells and self._policy.allows(one[0]):
                 verdicts[attribute] = Verdict(attribute, outcomes=self._noted(Outcome.ALLOWED, key))
+        self._keys.trim()
         return verdicts
 
     def values(self, values: Sequence[bytes]) -> dict[bytes, Verdict]:
@@ -127,6 +129,7 @@ class ValueMask:
         for (body, _), masked in zip(texts, self._text.many([one for _, one in texts]), strict=True):
             if masked is not None:
                 verdicts[body] = Verdict(write_text(masked.text), masked.hits, masked.drops)
+        self._keys.trim()
         return verdicts
 
     def _to_look_at(self, pieces: Sequence[bytes], type_: type[Message]) -> Sequence[int]:
