@@ -45,6 +45,7 @@ def decide(*verdicts: Vote | Verdict | None, first: bool = False, errors: list[s
         ([Vote.SAMPLED, Vote.INVERT_NOT_SAMPLED], False, "p1", "not_sampled"),
         ([Vote.NOT_SAMPLED, Vote.INVERT_SAMPLED, Vote.SAMPLED], True, "p2", "sampled"),
         ([Vote.INVERT_SAMPLED], True, "p0", "sampled"),
+        ([Vote.INVERT_SAMPLED, Vote.SAMPLED], True, "p1", "sampled"),
         ([Vote.INVERT_SAMPLED, Vote.NOT_SAMPLED], False, "", "not_sampled"),
         ([Vote.NOT_SAMPLED], False, "", "not_sampled"),
     ],

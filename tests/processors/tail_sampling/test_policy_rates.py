@@ -126,6 +126,25 @@ def test_a_burst_works_rates_out_at_once_but_not_in_the_first_intervals() -> Non
     assert {"b": 1} == count(early, 11.0, b=10_000)
 
 
+def test_an_interval_without_anything_after_a_burst_changes_nothing_either() -> None:
+    rates = one_of_ten(burst_multiple=2.0, burst_delay=0)
+    count(rates, 0.0, a=100)
+    count(rates, 10.0, rare=1, a=1000)
+
+    assert {"a": 10} == count(rates, 50.0, a=1)
+    assert len(rates) == 2
+
+
+def test_of_too_many_keys_those_are_remembered_of_which_there_is_most() -> None:
+    rates = one_of_ten(most_keys=2)
+    count(rates, 0.0, a=2, b=2000)
+    count(rates, 10.0, c=2000, d=2)
+    count(rates, 20.0, b=1, c=1)
+
+    assert {"b", "c"} == {key for key, rate in count(rates, 20.0, a=1, b=1, c=1, d=1).items() if rate > 1}
+    assert len(rates) == 2
+
+
 def test_keys_beyond_the_bound_are_kept_or_have_a_rate_of_their_own() -> None:
     keeps, bounds = one_of_ten(most_keys=2), one_of_ten(most_keys=2, overflow=50)
     for rates in (keeps, bounds):
