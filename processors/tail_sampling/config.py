@@ -49,7 +49,7 @@ class DecisionCacheConfig(ComponentConfig):
         default=100_000,
         ge=0,
         description="Kept traces to remember, so that spans that come after the decision are sent too; each takes "
-        "about 200 bytes. 0 for none.",
+        "about 260 bytes. 0 for none.",
     )
     non_sampled_cache_size: int = Field(
         default=1_000_000,
@@ -80,7 +80,7 @@ class TailSamplingConfig(ComponentConfig):
         default=0,
         ge=0,
         description="How many bytes of spans of undecided traces are held at most; see `block_on_overflow`. "
-        "A span takes about a third more of memory than it has bytes. 0 for any number.",
+        "A span takes about 100 bytes more of memory than it has. 0 for any number.",
     )
     block_on_overflow: bool = Field(
         default=False,

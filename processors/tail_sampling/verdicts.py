@@ -104,9 +104,7 @@ class Verdicts:
             self._settings.logger.error("%s: unexpected error, a trace is dropped", self._settings.id, exc_info=bug)
             self._settings.telemetry.held(Signal.TRACES, -held.records)
             self._settings.telemetry.dropped(Signal.TRACES, DropReason.PLUGIN_ERROR, held.records)
-            self._dropped.add(held.trace_id)
-            held.forget()
-            self._common.decided(held.trace_id, kept=False)
+            self._end(held, how)
             return False
         self._note(held, decision, how)
         if decision.kept:
@@ -169,6 +167,10 @@ class Verdicts:
 
     def _drop(self, held: Held, how: How) -> None:
         self._sampled_out += held.records
+        self._end(held, how)
+
+    def _end(self, held: Held, how: How) -> None:
+        """Remember that a trace is not kept on which no policy has voted."""
         self._dropped.add(held.trace_id)
         self._measures.decided("not_sampled", False, (), held.records)
         at = self._settings.clock.time()

@@ -175,6 +175,7 @@ async def test_a_bug_in_a_policy_costs_its_trace_and_is_counted():
         await tail.consume(spans(1, 2, 2))
 
     assert (0, 3) == (telemetry.total(HELD), telemetry.total(DROPPED, reason=DropReason.PLUGIN_ERROR))
+    assert ["not_sampled"] == [decision["decision"] for decision in tail.decisions_on((1).to_bytes(16, "big"))]
 
 
 async def test_what_is_too_large_is_dropped_at_once():

@@ -92,7 +92,7 @@ def test_dropped_traces_take_less_than_8_bytes_each_and_the_last_ones_are_known(
 
 
 @pytest.mark.slow
-def test_a_kept_trace_takes_about_200_bytes():
+def test_a_kept_trace_takes_about_260_bytes():
     tracemalloc.start()
     kept = KeptTraces(20_000)
     for number in range(20_000):
@@ -101,4 +101,4 @@ def test_a_kept_trace_takes_about_200_bytes():
     tracemalloc.stop()
 
     assert 20_000 == len(kept)
-    assert held / 20_000 < 350
+    assert 200 < held / 20_000 < 320
