@@ -66,6 +66,7 @@ def _v4(dice: random.Random) -> str:
 IPV4: Formats = {
     "plain": Format(lambda dice: mark(_v4(dice), "ipv4")),
     "port": Format(lambda dice: f"{mark(_v4(dice), 'ipv4')}:{dice.randrange(1024, 65536)}"),
+    "range": Format(lambda dice: mark(f"{_v4(dice)}-{_v4(dice)}", "ipv4")),
     "network": Format(lambda dice: f"{mark(_v4(dice), 'ipv4')}/{dice.randrange(8, 33)}", is_bare=False),
     "URL": Format(lambda dice: f"http://{mark(_v4(dice), 'ipv4')}:8080/health", is_bare=False),
     "forwarded": Format(

@@ -114,6 +114,9 @@ API_KEY: Formats = {
     ),
     "tags": Format(_named("<NAME>VALUE</NAME>", ("password", "apiKey", "token", "wsse:Password")), is_bare=False),
     "connection string": Format(_named("Server=db1;User Id=app;Password=VALUE;Encrypt=yes"), is_bare=False),
+    "pair": Format(_named("headers=[('host', 'a'), ('NAME', 'VALUE')]"), is_bare=False),
+    "pair of bytes": Format(_named("[(b'NAME', b'VALUE'), (b'accept', b'*/*')]"), is_bare=False),
+    "pair in JSON": Format(_named('[["NAME","VALUE"],["accept","*/*"]]'), is_bare=False),
     "words in quotes": Format(_phrase('{"password":"VALUE","n":1}'), is_bare=False),
     "environment": Format(
         _named("export NAME=VALUE\nexport PATH=/bin", ("API_KEY", "DB_PASSWORD", "AUTH_TOKEN")), is_bare=False

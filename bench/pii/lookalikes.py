@@ -115,6 +115,8 @@ LOOKALIKES: Mapping[str, Callable[[random.Random], str]] = {
         "invalid token",
         "passwords must match",
         "secretary of state",
+        "fields: ['password', 'email', 'name']",
+        '["token","expires","scope"]',
         "key=ΔΔΔ",
     ),
     "statement": _choice(

@@ -76,7 +76,8 @@ def phone() -> Detector:
     """Numbers that are recognised as such: North American and Korean groups of digits, those with a country code
     after a plus sign (ITU-T E.164, 8 to 15 digits), and any with 7 to 15 digits after a word such as `phone`.
 
-    Groups of digits from elsewhere, and numbers without groups, are not told from others without that word.
+    Groups of digits from elsewhere, and numbers without groups, are not told from others without that word: ids and
+    timestamps have ten digits too.  Nor are groups with blanks between them and further numbers beside them.
     """
     pattern = f"{_AFTER_A_NAME}|{_NORTH_AMERICAN}|{_KOREAN}|{_WITH_PLUS}"
     hint = (

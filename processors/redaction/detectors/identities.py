@@ -14,6 +14,8 @@ _SSN_NAMES = r"(?i:ssn|social[ _-]?security)"
 def ssn() -> Detector:
     """Social Security numbers of the United States in groups, or without after `ssn` or `social security`.
 
+    With blanks between the groups, and further numbers beside them, they are a row of numbers and none.
+
     Areas, groups and serials that are never given (000, 666 and 9xx, 00, 0000) are none (Social Security
     Administration, "Social Security Number Randomization").
     """

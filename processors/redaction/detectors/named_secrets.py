@@ -36,7 +36,8 @@ def api_key(names: Sequence[str] = ()) -> Detector:
     """Values that are introduced by the name of a secret, and keys whose prefix says whose they are.
 
     Names end with a word such as `api_key`, `token`, `secret` or `password`, in any case.  Found is the value only:
-    within its quotes, also escaped ones, or up to a blank or one of `&;,<>`.
+    within its quotes, also escaped ones, or up to a blank or one of `&;,<>`.  In brackets the first of two strings may
+    be the name.  After `token: ` in a message stands a value unless it is one of the words that are frequent there.
 
     Args:
         names: further words that names end with, as they stand.
@@ -46,8 +47,9 @@ def api_key(names: Sequence[str] = ()) -> Detector:
     pattern = (
         rf"({name})(?:{_QUOTE})?\]?\s{{0,3}}({_TO})\s{{0,3}}({_QUOTE})?"
         rf"|<[\w.:-]{{0,40}}{name}(>)|--[a-z-]{{0,24}}{name}( +)|({KNOWN})"
+        rf"|[(\[]b?{_QUOTE}[\w.-]{{0,40}}{name}{_QUOTE},\s?b?({_QUOTE})"
     )
-    hint = rf"{name}(?:{_QUOTE})?\]?\s{{0,3}}(?:{_TO}|>)|--[a-z-]{{0,24}}{name} |{KNOWN}"
+    hint = rf"{name}(?:{_QUOTE})?\]?\s{{0,3}}(?:{_TO}|>)|{name}{_QUOTE},|--[a-z-]{{0,24}}{name} |{KNOWN}"
     return Detector("api_key", b"***", pattern, hint, _value)
 
 
@@ -56,7 +58,7 @@ def _literal(name: str) -> str:
 
 
 def _value(text: bytes, match: Any) -> Span | None:
-    _, _, quote, tag, _, known = match.groups()
+    _, _, quote, tag, _, known, paired = match.groups()
     start = match.end()
     if known:
         return (start - len(known), start) if is_known_key(text, start - len(known), start) else None
@@ -64,6 +66,8 @@ def _value(text: bytes, match: Any) -> Span | None:
         return None
     if quote:
         return _quoted(text, start, quote)
+    if paired:
+        return _second(text, start, paired)
     return _tagged(text, start) if tag else _unquoted(text, start, match)
 
 
@@ -73,6 +77,13 @@ def _quoted(text: bytes, start: int, quote: bytes) -> Span | None:
     while end > start and text[end - 1] == ord("\\"):
         end = text.find(quote, end + 1)
     return _within(text, start, len(text) if end < 0 else end)
+
+
+def _second(text: bytes, start: int, quote: bytes) -> Span | None:
+    """Find the second of two in brackets, as programs print the headers that they have in lists."""
+    found = _quoted(text, start, quote)
+    end = found[1] + len(quote) if found else 0
+    return found if text[end : end + 1] in {b")", b"]"} else None
 
 
 def _tagged(text: bytes, start: int) -> Span | None:
@@ -89,7 +100,7 @@ def _within(text: bytes, start: int, end: int) -> Span | None:
 
 
 def _unquoted(text: bytes, start: int, match: Any) -> Span | None:
-    name, to, _, _, flag, _ = match.groups()
+    name, to, _, _, flag, *_ = match.groups()
     if _is_no_value(text, start, name, flag):
         return None
     found = (_ENCODED_VALUE if to in {b"%3D", b"%3d"} else _VALUE).match(text, start)

@@ -10,6 +10,7 @@ from processors.redaction.detectors.detector import Detector, Span
 from processors.redaction.detectors.surroundings import EDGE, byte_at, is_introduced, starts_word
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_ADDRESS = rf"(?:{_OCTET}\.){{3}}{_OCTET}"
 _VERSION = compile_pattern(
     r"(?i:version|\bver|\brelease|\bbuild|\brev)\W{0,3}$|(?:^|[^/\w.-])[A-Za-z][\w.+-]*/$|==$|[A-Za-z]-$"
 )
@@ -17,13 +18,13 @@ _NOBODY = frozenset({b"0.0.0.0", b"127.0.0.1", b"255.255.255.255"})
 
 
 def ipv4() -> Detector:
-    """Addresses of four numbers, except those of nobody (0.0.0.0, 127.0.0.1, 255.255.255.255).
+    """Addresses of four numbers, and ranges, except those of nobody (0.0.0.0, 127.0.0.1, 255.255.255.255).
 
     After a word such as `version` or the name of a product (`Chrome/120.0.0.0`), in a longer row of numbers or a
     name, they are none.
     """
     escape = r"(?<=%[0-9A-Fa-f][0-9A-Fa-f])|(?<=\\[nrt])|(?<=\\u00[0-9A-Fa-f][0-9A-Fa-f])"
-    pattern = rf"(?:(?<![\w%])(?<!\w[.-])|{escape})(?:{_OCTET}\.){{3}}{_OCTET}(?![.-]?\w)"
+    pattern = rf"(?:(?<![\w%])(?<!\w[.-])|{escape}){_ADDRESS}(?:-{_ADDRESS})?(?![.-]?\w)"
     hint = r"\d\.\d{1,3}\.\d{1,3}\.\d"
     needle = rb"\.[0-9][0-9]?[0-9]?\.[0-9][0-9]?[0-9]?\.[0-9]"
     return Detector("ipv4", b"***.***.***.***", pattern, hint, _is_ipv4, needles=(needle,), in_python=True)

@@ -157,7 +157,16 @@ WORST = {
     "mac": [b"aa:", b"aa:bb:cc:dd:ee:01:"],
     "ipv6": [b"::", b":a", b"a:b:"],
     "ipv4": [b"1.", b"10.1.2.3-"],
-    "api_key": [b"pwd=/", b"token={", b"token%3Dtrue%26", b'token="x"', b'token="***\\"', b"<token>", b"--token "],
+    "api_key": [
+        b"pwd=/",
+        b"token={",
+        b"token%3Dtrue%26",
+        b'token="x"',
+        b'token="***\\"',
+        b"<token>",
+        b"--token ",
+        b"('token', '",
+    ],
 }
 
 
