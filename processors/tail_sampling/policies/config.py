@@ -6,6 +6,7 @@ All blocks stand in one model, so that a mistake is reported under the very path
 from __future__ import annotations
 
 import difflib
+import math
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -37,12 +38,21 @@ class LatencyConfig(ComponentConfig):
     upper_threshold_ms: int = Field(default=0, ge=0, description="Milliseconds that it takes at most; 0 for any.")
 
 
+def _is_a_bound(value: float) -> float:
+    if math.isnan(value):
+        raise ValueError("NaN is not a bound: no number is below or above it")
+    return value
+
+
+_Number = Annotated[float, AfterValidator(_is_a_bound)]
+
+
 class NumericAttributeConfig(ComponentConfig):
     key: str = Field(min_length=1, description=_KEY)
-    min_value: int | float | None = Field(
+    min_value: int | _Number | None = Field(
         default=None, description="The least number that matches, itself included; any unless given. 0 is a number."
     )
-    max_value: int | float | None = Field(
+    max_value: int | _Number | None = Field(
         default=None, description="The greatest number that matches, itself included; any unless given."
     )
     invert_match: bool = Field(default=False, description=_INVERT)

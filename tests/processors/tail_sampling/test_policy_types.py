@@ -60,3 +60,10 @@ def test_an_unknown_setting_of_a_policy_is_a_mistake(settings: str, unknown: str
     mistakes = mistakes_in(f"policies: [{{name: a, {settings}}}]")
 
     assert any(f"{unknown}: unknown key" in mistake for mistake in mistakes)
+
+
+def test_a_bound_that_is_no_number_is_a_mistake() -> None:
+    numeric = "type: numeric_attribute, numeric_attribute: {key: a, min_value: .nan}"
+    mistakes = mistakes_in(f"policies: [{{name: a, {numeric}}}]")
+
+    assert any("NaN is not a bound" in mistake for mistake in mistakes), mistakes
