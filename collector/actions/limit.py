@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
 from hashlib import blake2b
-from typing import Any
 
 from collector.actions.config import LimitConfig
 from collector.actions.pairs import head_of
@@ -32,7 +31,7 @@ def limit_steps(config: LimitConfig, settings: Settings) -> Iterable[Step]:
     for key in dict.fromkeys(config.keys):
         wire = key.encode()
         values = seen.setdefault(wire, set())
-        yield KeyEdit(wire, _Limited(config, wire, values), counter=counters.of(key))
+        yield KeyEdit(wire, _Limited(config, wire, values, counters.of(key)), is_counted=True)
 
 
 class _Counters:
@@ -53,7 +52,8 @@ class _Counters:
 class _Limited:
     """What becomes of the values of one key."""
 
-    def __init__(self, config: LimitConfig, key: bytes, seen: set[bytes]) -> None:
+    def __init__(self, config: LimitConfig, key: bytes, seen: set[bytes], counter: Counter) -> None:
+        self._counter = counter
         self._most = config.max_values_per_key
         self._seen = seen
         self._overflow = text_pair(head_of(key), config.overflow_value.encode())
@@ -65,6 +65,7 @@ class _Limited:
         if len(self._seen) < self._most:
             self._seen.add(known)
             return pair
+        self._counter.add(1)
         return self._overflow
 
 
@@ -85,14 +86,12 @@ class _AllKeys:
 
     def __call__(self, state: MutableMapping[bytes, bytes]) -> None:
         for key, pair in list(state.items()):
-            limited = self._limited.get(key) or self._begin(key)
-            new = limited(pair) if limited else text_pair(head_of(key), self._config.overflow_value.encode())
-            if new != pair:
-                state[key] = new
-                self._counters.of(key.decode() if limited else _FURTHER_KEYS).add(1)
+            state[key] = (self._limited.get(key) or self._begin(key))(pair)
 
-    def _begin(self, key: bytes) -> Any:
+    def _begin(self, key: bytes) -> _Limited:
         if len(key) > _LONGEST_KEY or (key not in self._seen and len(self._seen) >= _MOST_KEYS):
-            return None
-        self._limited[key] = _Limited(self._config, key, self._seen.setdefault(key, set()))
+            none = self._config.model_copy(update={"max_values_per_key": 0})
+            return _Limited(none, key, set(), self._counters.of(_FURTHER_KEYS))
+        seen = self._seen.setdefault(key, set())
+        self._limited[key] = _Limited(self._config, key, seen, self._counters.of(key.decode()))
         return self._limited[key]

@@ -18,19 +18,13 @@ from collector.matching.matcher import Matcher
 from collector.records.views import RESOURCE, SCOPE, LogRecord, Resource, Scope, Span
 from collector.wire.projection import OPAQUE, VALUE, project
 
-
-def _holder(message: type[Message]) -> Holder:
-    field = message.DESCRIPTOR.fields_by_name["attributes"]
-    return Holder(field.number << 3 | 2, project(message, {"attributes": OPAQUE}))
-
-
-_SPANS, _LOGS, _NUMBERS = _holder(OfficialSpan), _holder(OfficialLogRecord), _holder(metrics.NumberDataPoint)
+_SPANS, _LOGS, _NUMBERS = Holder.of(OfficialSpan), Holder.of(OfficialLogRecord), Holder.of(metrics.NumberDataPoint)
 _POINTS: Mapping[str, Holder] = {
     "gauge": _NUMBERS,
     "sum": _NUMBERS,
-    "histogram": _holder(metrics.HistogramDataPoint),
-    "exponential_histogram": _holder(metrics.ExponentialHistogramDataPoint),
-    "summary": _holder(metrics.SummaryDataPoint),
+    "histogram": Holder.of(metrics.HistogramDataPoint),
+    "exponential_histogram": Holder.of(metrics.ExponentialHistogramDataPoint),
+    "summary": Holder.of(metrics.SummaryDataPoint),
 }
 _NAMES: Mapping[Signal, str] = {
     Signal.TRACES: "resource_spans scope_spans spans",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from collector.actions.config import DEEPEST, ActionConfig, ActionName
 from collector.actions.pairs import head_of, key_of, renamed
 from collector.actions.values import Rewrite, converter, extractor, hasher, targets
-from collector.component import Counter
 from collector.patterns import compile_pattern
 from collector.records.values import write_pair
 
@@ -45,8 +44,8 @@ class KeyEdit:
     rewrite: Rewrite
     absent: bytes = b""
     """The KeyValue that is added where the key is not there; empty for none."""
-    counter: Counter | None = None
-    """Counts what was rewritten."""
+    is_counted: bool = False
+    """Whether rewriting the same attribute twice would be seen: then it is done for itself."""
 
     @property
     def keys(self) -> frozenset[bytes]:
@@ -70,8 +69,6 @@ class KeyEdit:
             del state[self.key]
         elif new is not pair:
             state[self.key] = new
-            if self.counter:
-                self.counter.add(1)
 
 
 def delete(pair: bytes) -> bytes:
@@ -237,7 +234,7 @@ def _put(action: ActionName, key: bytes, pair: bytes) -> KeyEdit:
     return KeyEdit(key, rewrite, b"" if action is ActionName.UPDATE else pair)
 
 
-def apply(steps: list[Step], pairs: list[bytes], keys: frozenset[bytes] | None) -> list[bytes]:
+def apply(steps: Sequence[Step], pairs: list[bytes], keys: frozenset[bytes] | None) -> list[bytes]:
     """Run steps over the attributes of one record, and return them as they are then.
 
     OTLP wants keys to be unique. Of a key that comes several times the last one counts, as for whoever reads them into

@@ -26,6 +26,8 @@ _DOUBLE = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(i
 _DIGITS = 19
 """Of the largest integer."""
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
+_SHORT_TEXT = 0x7E
+"""Bytes of texts that are shorter than those of which the value needs a longer length."""
 _HASHED = b"\x42\x0a\x40"
 """Of a value: its length, and tag and length of a text of 64 bytes in it."""
 
@@ -36,16 +38,17 @@ def hasher(key: bytes) -> Rewrite:
     OpenTelemetry Collector, internal/coreinternal/attraction, sha2Hasher.
     """
     head = head_of(key)
-    size, hashed = len(head), head + _HASHED
+    hashed = head + _HASHED
+    # nearly all values are short texts, which are hashed where they stand: so begins a pair of each length
+    begins = [head + bytes((size + 2, TEXT, size)) for size in range(_SHORT_TEXT)]
+    shortest = len(begins[0])
 
     def rewrite(pair: bytes) -> bytes:
-        left = len(pair) - size
-        # nearly all values are short texts, which are hashed where they stand
-        is_text = left > 3 and pair[size] == left - 1 and pair[size + 1] == TEXT and pair[size + 2] == left - 3
-        if is_text and pair.startswith(head):
-            return hashed + sha256(pair[size + 3 :]).hexdigest().encode()
+        size = len(pair) - shortest
+        if 0 < size < _SHORT_TEXT and pair.startswith(begins[size]):
+            return hashed + sha256(pair[shortest:]).hexdigest().encode()
         digest = _digest(KeyValue.FromString(pair).value)
-        return hashed + digest if digest else head + b"\x02\x0a\x00"
+        return hashed + digest if digest else begins[0]
 
     return rewrite
 

@@ -467,3 +467,37 @@ def test_a_log_body_is_left_alone():
     result = one(processor(actions=[{"key": "k", "action": "delete"}]).process(batch))
 
     assert (log.body, {}) == (result.body, dict(result))
+
+
+@pytest.mark.parametrize("signal", [Signal.TRACES, Signal.LOGS, Signal.METRICS])
+def test_many_records_with_keys_in_any_order_are_all_changed(signal):
+    """
+    Records are changed in portions, and keys are looked for in the order in which they came last.
+    """
+    orders = ["abc", "cab", "ba", "c", "bxa", ""]
+    records = [{"attributes": dict.fromkeys(orders[index % 6], "v")} for index in range(200)]
+    batch = {
+        Signal.TRACES: lambda: make_spans(*records),
+        Signal.LOGS: lambda: make_logs(*records),
+        Signal.METRICS: lambda: make_metrics({"points": [{"value": 1, **record} for record in records]}),
+    }[signal]()
+    actions = [
+        {"key": "a", "action": "delete"},
+        {"key": "b", "value": "w", "action": "upsert"},
+        {"key": "c", "action": "hash"},
+        {"key": "b", "from_context": "metadata.x", "action": "insert"},
+    ]
+
+    result = run_processor("{}", processor(actions=actions).process(batch)).records
+
+    points = result[0].points if signal is Signal.METRICS else result
+    hashed = {"c": sha(b"v")}
+    expected = [
+        {**hashed, "b": "w"},
+        {**hashed, "b": "w"},
+        {"b": "w"},
+        {**hashed, "b": "w"},
+        {"b": "w", "x": "v"},
+        {"b": "w"},
+    ]
+    assert [expected[index % 6] for index in range(200)] == [dict(point) for point in points]
