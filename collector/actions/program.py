@@ -54,10 +54,12 @@ class Program:
     def bound(self, wire: bytes, metadata: Mapping[str, str]) -> Bound | None:
         """Return what there is to do to a request with these bytes and this metadata; None for nothing."""
         steps = [bound for step in self._steps if (bound := step.bind(metadata))]
-        if not any(step.adds or step.keys is None for step in steps):
+        needs_none = any(step.adds or step.keys is None for step in steps)
+        if not needs_none:
             mentioned = frozenset(key for step in steps for key in step.keys or () if key in wire)
             steps = _with_work(steps, mentioned)
-        return Bound(steps, _keys(steps)) if steps else None
+        keys = _keys(steps)
+        return Bound(steps, keys, None if needs_none else keys) if steps else None
 
 
 def _with_work(steps: list[Step], mentioned: frozenset[bytes]) -> list[Step]:
@@ -110,6 +112,8 @@ class Bound(NamedTuple):
     steps: list[Step]
     keys: frozenset[bytes] | None
     """The keys that are looked at; None for all."""
+    wants: frozenset[bytes] | None
+    """The keys one of which has to be there for anything to be done; None if there may be none."""
 
     def edit(self, records: list[bytes], holder: Holder) -> list[bytes]:
         """Return serialised records with their attributes changed; those that stay are the very ones.
@@ -123,6 +127,8 @@ class Bound(NamedTuple):
         return [self._edit_one(record, holder) for record in records]
 
     def _edit_one(self, record: bytes, holder: Holder) -> bytes:
+        if self.wants is not None and not any(key in record for key in self.wants):
+            return record
         message: Any = holder.message.FromString(record)
         return bytes(message.SerializeToString()) if self.edit_message(message) else record
 
