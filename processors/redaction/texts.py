@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from collector.patterns import compile_pattern
@@ -177,9 +179,11 @@ class TextMask:
             return found
         return [finding for finding in found if not self._is_settled(text, finding, written)]
 
-    def _is_settled(self, text: bytes, finding: Finding, written: list[tuple[int, int]]) -> bool:
+    def _is_settled(self, text: bytes, finding: Finding, written: Sequence[tuple[int, int]]) -> bool:
+        """Say whether a finding is what masking wrote, or allowed; `written` is sorted."""
         start, end, _ = finding
-        if any(first <= start and end <= last for first, last in written):
+        place = bisect_right(written, start, key=itemgetter(0)) - 1
+        if place >= 0 and end <= written[place][1]:
             return True
         return self._policy.spares(finding, text[start:end])
 

@@ -1,0 +1,130 @@
+"""
+What a sender can cost: memory within its bound, and no time that grows with the square of anything.
+"""
+
+import time
+import tracemalloc
+
+import pytest
+
+from collector.batch import Batch, Signal
+from collector.registry import Kind, load_factory
+from collector.testing import make_logs, settings
+from processors.redaction.config import RedactionConfig
+from processors.redaction.detectors.scanner import Scanner
+from processors.redaction.keys import KeyRules
+from processors.redaction.texts import Policy
+from tests.bad_input.messages import attribute, field, span, text
+
+MIB = 1 << 20
+DETECTORS = ["email", "phone", "ssn", "credit_card", "api_key"]
+
+
+def build(**options):
+    factory = load_factory(Kind.PROCESSOR, "redaction")
+    return factory.build(RedactionConfig.model_validate({"detectors": DETECTORS, **options}), settings("redaction"))
+
+
+def _spans_with_values_of_their_own(start, count):
+    values = [f"value number {start + i} of many".encode() for i in range(count)]
+    values[::10] = [b"user%d@example.com" % (start + i) for i in range(0, count, 10)]
+    return span(b"".join(attribute(b"k%d" % (i % 11), text(value)) for i, value in enumerate(values)))
+
+
+@pytest.mark.slow
+def test_a_flood_of_values_that_never_come_again_takes_no_more_memory_than_it_may():
+    redaction = build(memory_mib=1)
+    redaction.process(Batch(Signal.TRACES, wire=_spans_with_values_of_their_own(0, 1000), items=1))
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for start in range(1000, 21_000, 1000):
+        redaction.process(Batch(Signal.TRACES, wire=_spans_with_values_of_their_own(start, 1000), items=1))
+    held = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+
+    assert held < 2 * MIB
+
+
+@pytest.mark.slow
+def test_a_flood_of_keys_that_never_come_again_is_forgotten():
+    redaction = build(memory_mib=1)
+    tracemalloc.start()
+    for start in range(0, 36_000, 12_000):
+        keys = [b"key.number.%d" % (start + i) for i in range(12_000)]
+        wire = span(b"".join(attribute(key, text(b"a")) for key in keys))
+        redaction.process(Batch(Signal.TRACES, wire=wire, items=1))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+
+    assert held < 3 * MIB
+
+
+def test_rules_of_many_keys_at_once_are_those_of_each():
+    config = RedactionConfig.model_validate(
+        {"detectors": [*DETECTORS, "us_passport"], "ignored_keys": ["x"], "blocked_keys": ["^pin"]}
+    )
+    keys = {b"ssn", b"user.phone", b"password", b"a", b"x", b"pin.code", b"passport", b"", b"\xff", b"k1234567890123"}
+    at_once, one_by_one = (KeyRules(config, Scanner(Policy(config).detectors)) for _ in range(2))
+    at_once.learn(keys)
+
+    plain = at_once.plain(keys)
+
+    assert {(key, at_once.rule(key).introduces) for key in keys} == {
+        (key, one_by_one.rule(key).introduces) for key in keys
+    }
+    assert plain == {key for key in keys if one_by_one.rule(key).is_plain}
+    assert plain == {b"a", b"", b"\xff", b"k1234567890123"}
+
+
+HOSTILE = {
+    "masked text between addresses": b"*** a@b.org ",
+    "addresses": b"a@b.org ",
+    "halves of addresses": b"a@",
+    "digits": b"4",
+    "groups of digits": b"4111 ",
+    "names of secrets": b"token=",
+    "secrets": b"token=x ",
+    "masked secrets": b"token=*** ",
+    "quotes": b'token="',
+    "schemes": b"http://a:",
+    "beginnings of keys": b"-----BEGIN PRIVATE KEY-----",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_long_text_takes_time_that_grows_with_its_length_and_no_faster(what):
+    redaction = build()
+    used = []
+    for size in (16_384, 131_072):
+        wire = make_logs({"body": (HOSTILE[what] * (size // len(HOSTILE[what]))).decode()}).wire
+        started = time.process_time()
+        redaction.process(Batch(Signal.LOGS, wire=wire, items=1))
+        used.append(time.process_time() - started)
+
+    # eight times the text; a square would be 64 times
+    assert used[1] < 24 * used[0] + 0.2
+
+
+@pytest.mark.slow
+def test_a_request_of_attributes_that_all_differ_takes_time_that_grows_with_their_number_and_no_faster():
+    used = []
+    for count in (1000, 8000):
+        wire = span(b"".join(attribute(b"key%d" % i, text(b"a%d@b.org" % i)) for i in range(count)))
+        redaction = build()
+        started = time.process_time()
+        redaction.process(Batch(Signal.TRACES, wire=wire, items=1))
+        used.append(time.process_time() - started)
+
+    assert used[1] < 24 * used[0] + 0.2
+
+
+def test_all_pipelines_of_one_component_share_what_is_remembered():
+    factory = load_factory(Kind.PROCESSOR, "redaction")
+    config = RedactionConfig.model_validate({"detectors": DETECTORS})
+    common = settings("redaction")
+    one, two = factory.build(config, common), factory.build(config, common)
+    wire = span(field(9, field(1, b"to") + field(2, text(b"a@b.org"))))
+
+    assert one.process(Batch(Signal.TRACES, wire=wire)).wire == two.process(Batch(Signal.TRACES, wire=wire)).wire
+    assert set(common.common) == {"redaction"}
