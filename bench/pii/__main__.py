@@ -22,6 +22,10 @@ Some texts cannot be told from others by anyone. They are decided so, and the co
   ones only after a word such as `card`. 13 to 16 digits that stand alone, with the prefix of an issuer, its length
   and the check digit, are always ones: of random numbers of 16 digits about 3 in 100 are too, which no rule can tell.
 - Addresses of IPv4 are ones unless a word such as `version` or the name of a product stands before them.
+- After `token: ` or `password: ` in a message stands a secret, unless it is one of the words that are frequent there.
+- No secrets are looked for in prose (`the password is ...`), after `pass=`, in options of one letter (`-p...`), in SQL
+  (`IDENTIFIED BY '...'`) and after `Api-Key ` without a sign between. The corpus has none of these.
+- Detectors were corrected with this corpus at hand: it tells which formats work, not how many others there are.
 - A finding is right only if it has nothing of what stands beside the secret, and a secret is found only if nothing of
   it is left."""
 
