@@ -85,7 +85,7 @@ class MatchProperties(ComponentConfig):
     log_severity_number: SeverityMatch | None = Field(default=None, description="Logs: the least severity number.")
     metric_names: tuple[str, ...] = _described("Metrics: one of these is the metric's name.")
     attributes: tuple[AttributeMatch, ...] = _described("Traces and logs: the record has all of these attributes.")
-    resources: tuple[AttributeMatch, ...] = _described("Its resource has at least one of these attributes.")
+    resources: tuple[AttributeMatch, ...] = _described("Its resource has all of these attributes.")
     libraries: tuple[LibraryMatch, ...] = _described("Traces and logs: its instrumentation scope is one of these.")
     expressions: tuple[str, ...] = _described(
         "Refused: the expression language is not spoken here; conditions are for the filter processor."

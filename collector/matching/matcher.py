@@ -95,8 +95,9 @@ def _origin_conditions(properties: MatchProperties) -> Iterable[OfOrigin]:
         services = text_matcher(type_, properties.services)
         yield lambda resource, _: services(as_text(resource.get("service.name", _NO_SERVICE)))
     if properties.resources:
+        # All of them, as in the Collector (contrib, internal/filter/filtermatcher), whose documentation says one
         resources = [attribute_matcher(type_, each) for each in properties.resources]
-        yield lambda resource, _: any(matches(resource) for matches in resources)
+        yield lambda resource, _: all(matches(resource) for matches in resources)
     if properties.libraries:
         libraries = [_library(type_, each) for each in properties.libraries]
         yield lambda _, scope: any(matches(scope) for matches in libraries)

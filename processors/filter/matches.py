@@ -18,7 +18,7 @@ _SEVERITIES: Mapping[str, int] = {
 }
 _LOWEST, _HIGHEST = 1, 24
 _MATCH_TYPE = "`strict` compares texts as they are; `regexp` looks for RE2 patterns anywhere in them."
-_RESOURCES = "Its resource has at least one of these attributes."
+_RESOURCES = "Its resource has all of these attributes."
 _REGEXP = "Options of patterns."
 INCLUDE = "Only what matches is kept; asked before `exclude`."
 EXCLUDE = "What matches is dropped."

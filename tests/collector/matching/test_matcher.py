@@ -132,12 +132,17 @@ def test_a_record_has_to_have_all_attributes():
     assert [True, False, False, False] == [match(make_span(attributes=attributes)) for attributes in found]
 
 
-def test_a_resource_has_to_have_one_of_its_attributes():
-    match = spans(strict(resources=[{"key": "env", "value": "dev"}, {"key": "env", "value": "test"}]))
+def test_a_resource_has_to_have_all_of_its_attributes():
+    match = spans(strict(resources=[{"key": "env", "value": "dev"}, {"key": "zone"}]))
+    found = [{"env": "dev", "zone": "a"}, {"env": "dev"}, {"zone": "a"}, {"env": "prod", "zone": "a"}, {}]
 
-    meant = [match(make_span(resource={"env": env})) for env in ("dev", "test", "prod")]
+    assert [True, False, False, False, False] == [match(make_span(resource=resource)) for resource in found]
 
-    assert [True, True, False] == meant
+
+def test_two_values_of_one_resource_attribute_are_a_pattern():
+    match = spans(regexp(resources=[{"key": "env", "value": "^(dev|test)$"}]))
+
+    assert [True, True, False] == [match(make_span(resource={"env": env})) for env in ("dev", "test", "prod")]
 
 
 @pytest.mark.parametrize(
