@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from collector.ottl.expression import NUMBERS, Expression, Kind, Reader
+from collector.ottl.expression import NUMBERS, Expression, Kind, Reader, remembered
 from collector.ottl.tokens import ConditionError, Token
 
 _NUMERIC = frozenset({int, float})
@@ -54,7 +54,8 @@ def chain(first: Expression, rest: Sequence[tuple[Token, Expression]]) -> Expres
     kinds = {first.kind, *(part.kind for _, part in rest)}
     kind = kinds.pop() if len(kinds) == 1 else Kind.ANY if Kind.ANY in kinds else Kind.DOUBLE
     steps = [(_SIGNS[sign.text], part.read) for sign, part in rest]
-    return Expression(token=first.token, kind=kind, read=_reader(first.read, steps))
+    expression = Expression(token=first.token, kind=kind, read=_reader(first.read, steps))
+    return remembered(expression, [first, *(part for _, part in rest)])
 
 
 def _reader(first: Reader, steps: Sequence[tuple[Callable[[Any, Any], Any], Reader]]) -> Reader:

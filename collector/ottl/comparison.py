@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from collector.ottl.expression import NUMBERS, Expression, Kind, Reader
+from collector.ottl.expression import NUMBERS, Expression, Kind, Reader, remembered
 from collector.ottl.tokens import ConditionError, Token
 
 _NUMERIC = frozenset({int, float})
@@ -61,13 +61,14 @@ def compare(left: Expression, sign: Token, right: Expression) -> Expression:
     can_fail = left.can_fail or right.can_fail
     if sign.text == "==" and not can_fail:
         keys += _literal(left, right) or _literal(right, left)
-    return Expression(
+    expression = Expression(
         token=left.token,
         kind=Kind.BOOL,
         read=_reader(left, sign.text, right),
         can_fail=can_fail,
         needles=(keys,) if keys else None,
     )
+    return remembered(expression, [left, right])
 
 
 def _is_false_for_nil(left: Expression, sign: str, right: Expression) -> bool:

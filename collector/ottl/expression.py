@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from collector.ottl.tokens import Token
@@ -49,8 +50,41 @@ class Expression:
     """Whether a string that is read stands as it is in the bytes of the record."""
     keys: tuple[bytes, ...] = ()
     """What must stand in the bytes of the record, since the value would be nil otherwise."""
+    outside: str = ""
+    """The way from a record to the one thing around it that the value is of; empty if it is of the record or of more."""
     needles: Needles | None = None
     """Of a boolean: if a record has none of these it is false, and reading it does not fail; None if not known."""
+
+
+def remembered(expression: Expression, parts: Iterable[Expression]) -> Expression:
+    """Return an expression that is not calculated anew for the next record with the same things around it.
+
+    A resource may be as large as all its records together, and a span as all its events.  So what is found in it, or
+    calculated from that alone, costs what it does once, and not for each of them.
+
+    Args:
+        expression: what is made of the parts.
+        parts: all that it depends on.
+    """
+    ways = {part.outside for part in parts if not part.is_constant}
+    if len(ways) != 1 or not (outside := ways.pop()):
+        return expression
+    return replace(expression, read=_remembering(attrgetter(outside), expression.read), outside=outside)
+
+
+def _remembering(way: Callable[[Any], Any], read: Reader) -> Reader:
+    last: tuple[Any, Any] = (None, None)
+
+    def ask(record: Any) -> Any:
+        nonlocal last
+        holder = way(record)
+        known, value = last
+        if known is not holder:
+            value = read(record)
+            last = holder, value
+        return value
+
+    return ask
 
 
 def needles_of_any(parts: list[Expression]) -> Needles | None:

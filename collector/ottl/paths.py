@@ -225,6 +225,8 @@ class Place(NamedTuple):
     """None if a condition is asked of that itself."""
     is_own: bool
     """Whether it is the record that the condition is about."""
+    outside: str
+    """The way there if it is around the record, such as `span.resource`; empty if it is the record."""
 
 
 def place_of(prefix: str, context: Context) -> Place | None:
@@ -235,7 +237,8 @@ def place_of(prefix: str, context: Context) -> Place | None:
         return None
     about = _ABOUT[prefix]
     fields = _OWN[about]
-    return Place(about, fields, attrgetter(route) if route else None, about is context)
+    is_own = about is context
+    return Place(about, fields, attrgetter(route) if route else None, is_own, "" if is_own else route)
 
 
 def prefixes(context: Context) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from collector.ottl.context import Context
 from collector.ottl.converters import CONVERTERS, Converter, is_match_of
-from collector.ottl.expression import Expression, Kind, Reader
+from collector.ottl.expression import Expression, Kind, Reader, remembered
 from collector.ottl.paths import ENUMERATORS, Path, Place, place_of, prefixes, trace_state_member
 from collector.ottl.tokens import ConditionError, Token
 
@@ -52,7 +52,9 @@ def _field(token: Token, place: Place, field: Path, keys: Keys) -> Expression:
         read=_behind(place, field.read),
         can_fail=False,
         is_verbatim=field.is_verbatim and place.is_own,
+        outside=place.outside,
     )
+    expression = remembered(expression, [expression])
     return indexed(expression, keys) if keys else expression
 
 
@@ -60,7 +62,10 @@ def _trace_state(token: Token, place: Place, keys: Keys) -> Expression:
     if len(keys) != 1 or not isinstance(keys[0], str):
         raise ConditionError("a trace state has one key, which is a string", token)
     read = _behind(place, trace_state_member(keys[0]))
-    return Expression(token=token, kind=Kind.STRING, read=read, can_fail=False, is_verbatim=place.is_own)
+    expression = Expression(
+        token=token, kind=Kind.STRING, read=read, can_fail=False, is_verbatim=place.is_own, outside=place.outside
+    )
+    return remembered(expression, [expression])
 
 
 def _attribute(token: Token, place: Place, keys: Keys) -> Expression:
@@ -74,7 +79,9 @@ def _attribute(token: Token, place: Place, keys: Keys) -> Expression:
         can_fail=False,
         is_verbatim=place.is_own,
         keys=(key.encode(),) if place.is_own and key else (),
+        outside=place.outside,
     )
+    expression = remembered(expression, [expression])
     return indexed(expression, keys[1:]) if len(keys) > 1 else expression
 
 
@@ -97,7 +104,7 @@ def indexed(value: Expression, keys: Keys) -> Expression:
         inner = outer(record)
         return None if inner is None else _inside(inner, keys)
 
-    return Expression(token=value.token, kind=Kind.ANY, read=read, keys=value.keys)
+    return remembered(Expression(token=value.token, kind=Kind.ANY, read=read, keys=value.keys), [value])
 
 
 def _inside(value: Any, keys: Keys) -> Any:
@@ -145,13 +152,14 @@ def call(name: Token, given: Sequence[tuple[str, Expression]], context: Context)
     if arguments and converter.context is None and all(argument.is_constant for argument in arguments):
         return _settled(name, converter, read)
     is_false_for_nil = converter.is_false_for_nil or (name.text == "IsMatch" and arguments[1].is_constant)
-    return Expression(
+    expression = Expression(
         token=name,
         kind=converter.gives,
         read=read,
         can_fail=not is_false_for_nil or arguments[0].can_fail,
         needles=(arguments[0].keys,) if is_false_for_nil and arguments[0].keys else None,
     )
+    return expression if converter.context is not None else remembered(expression, arguments)
 
 
 def _settled(name: Token, converter: Converter, read: Reader) -> Expression:
@@ -186,7 +194,8 @@ def _caller(name: Token, converter: Converter, arguments: Sequence[Expression], 
     function = converter.call
     if converter.context is not None:
         place = place_of(str(converter.context), context)
-        if place is None:
+        # who asks all points of a metric about each of its points asks a million times about a thousand
+        if place is None or (converter.context is Context.METRIC and not place.is_own):
             raise ConditionError(f"{name.text} is of {converter.context}, not of {context}", name)
         return _behind(place, lambda record: function(record, *[read(record) for read in reads]))
     if name.text == "IsMatch" and arguments[1].is_constant:
