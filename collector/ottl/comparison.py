@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from collector.ottl.expression import NUMBERS, Expression, Kind, Reader, remembered
+from collector.ottl.numbers import written_number
 from collector.ottl.tokens import ConditionError, Token
 
 _NUMERIC = frozenset({int, float})
@@ -59,14 +60,15 @@ def compare(left: Expression, sign: Token, right: Expression) -> Expression:
     _refuse_what_never_compares(left, sign, right)
     keys = (*left.keys, *right.keys) if _is_false_for_nil(left, sign.text, right) else ()
     can_fail = left.can_fail or right.can_fail
+    values: tuple[bytes, ...] = ()
     if sign.text == "==" and not can_fail:
-        keys += _literal(left, right) or _literal(right, left)
+        values = _written(left, right) or _written(right, left)
     expression = Expression(
         token=left.token,
         kind=Kind.BOOL,
         read=_reader(left, sign.text, right),
         can_fail=can_fail,
-        needles=(keys,) if keys else None,
+        needles=tuple([(*keys, value) for value in values]) if values else (keys,) if keys else None,
     )
     return remembered(expression, [left, right])
 
@@ -79,11 +81,14 @@ def _is_false_for_nil(left: Expression, sign: str, right: Expression) -> bool:
     return (sign == "!=") if constant.kind is Kind.NIL else (sign != "!=")
 
 
-def _literal(constant: Expression, other: Expression) -> tuple[bytes, ...]:
-    if not (constant.is_constant and constant.kind is Kind.STRING and other.is_verbatim):
+def _written(constant: Expression, other: Expression) -> tuple[bytes, ...]:
+    """Return how a value can stand in the bytes of a record: one of these is there; nothing if that is not known."""
+    if not (constant.is_constant and other.is_verbatim):
         return ()
-    text = constant.read(None).encode()
-    return (text,) if text else ()
+    value = constant.read(None)
+    if constant.kind is Kind.STRING:
+        return (value.encode(),) if value else ()
+    return written_number(value) if constant.kind in NUMBERS and other.kind is Kind.ANY else ()
 
 
 def _refuse_what_never_compares(left: Expression, sign: Token, right: Expression) -> None:

@@ -51,7 +51,7 @@ class Expression:
     keys: tuple[bytes, ...] = ()
     """What must stand in the bytes of the record, since the value would be nil otherwise."""
     outside: str = ""
-    """The way from a record to the one thing around it that the value is of; empty if it is of the record or of more."""
+    """The way from a record to the one thing around it that the value is of; empty if of the record or of more."""
     needles: Needles | None = None
     """Of a boolean: if a record has none of these it is false, and reading it does not fail; None if not known."""
 
@@ -92,6 +92,8 @@ def needles_of_any(parts: list[Expression]) -> Needles | None:
     if any(part.needles is None for part in parts):
         return None
     together = tuple([needle for part in parts for needle in part.needles or ()])
+    if len(together) > MOST_NEEDLES:  # then the first text of each, which is its key, has to do
+        together = tuple(dict.fromkeys([needle[:1] for needle in together]))
     return together if len(together) <= MOST_NEEDLES else None
 
 
