@@ -38,7 +38,10 @@ class Matcher:
         return answer if isinstance(answer, bool) else answer(record)
 
     def within(self, resource: Resource, scope: Scope) -> bool | OfRecord:
-        """Return the answer for all records of a scope, or what to ask about each of them."""
+        """Return the answer for all records of a scope, or what to ask about each of them.
+
+        A resource must not change between two questions: what it is told by is looked at once for all its scopes.
+        """
         include, exclude = self._include, self._exclude
         if include and not include.has_origin(resource, scope):
             return False
@@ -93,14 +96,29 @@ def _origin_conditions(properties: MatchProperties) -> Iterable[OfOrigin]:
     type_ = properties.match_type
     if properties.services:
         services = text_matcher(type_, properties.services)
-        yield lambda resource, _: services(as_text(resource.get("service.name", _NO_SERVICE)))
+        yield _once(lambda resource: services(as_text(resource.get("service.name", _NO_SERVICE))))
     if properties.resources:
         # All of them, as in the Collector (contrib, internal/filter/filtermatcher), whose documentation says one
         resources = [attribute_matcher(type_, each) for each in properties.resources]
-        yield lambda resource, _: all(matches(resource) for matches in resources)
+        yield _once(lambda resource: all(matches(resource) for matches in resources))
     if properties.libraries:
         libraries = [_library(type_, each) for each in properties.libraries]
         yield lambda _, scope: any(matches(scope) for matches in libraries)
+
+
+def _once(condition: Callable[[Resource], bool]) -> OfOrigin:
+    """Ask about a resource once for all its scopes: it may be as large as they are many."""
+    last: tuple[Resource | None, bool] = (None, False)
+
+    def ask(resource: Resource, _: Scope) -> bool:
+        nonlocal last
+        known, answer = last
+        if known is not resource:
+            answer = condition(resource)
+            last = resource, answer
+        return answer
+
+    return ask
 
 
 def _record_conditions(properties: MatchProperties) -> Iterable[OfRecord]:

@@ -8,6 +8,7 @@ from collector.batch import Signal
 from collector.errors import ConfigError
 from collector.matching.config import MatchProperties
 from collector.matching.matcher import matcher
+from collector.records.views import Resource
 from collector.testing import make_log, make_metric, make_span
 
 
@@ -137,6 +138,21 @@ def test_a_resource_has_to_have_all_of_its_attributes():
     found = [{"env": "dev", "zone": "a"}, {"env": "dev"}, {"zone": "a"}, {"env": "prod", "zone": "a"}, {}]
 
     assert [True, False, False, False, False] == [match(make_span(resource=resource)) for resource in found]
+
+
+def test_a_resource_is_looked_at_once_for_all_its_scopes():
+    looks = []
+
+    class Counted(Resource):
+        def get(self, key, default=None):
+            looks.append(key)
+            return super().get(key, default)
+
+    match, scope = spans(strict(services=["a"])), make_span().scope
+    resources = [Counted(), Counted()]
+
+    assert [False] * 6 == [match.within(resource, scope) for resource in resources for _ in range(3)]
+    assert ["service.name"] * 2 == looks
 
 
 def test_two_values_of_one_resource_attribute_are_a_pattern():
