@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from bench.figures import Figure
+from bench.yardstick import microseconds_to_parse_a_span
 
 FOLDER = Path(__file__).parent / "results"
 _PACKAGES = ("pyotelcol", "grpcio", "protobuf", "aiohttp", "uvloop", "rotel")
@@ -42,6 +43,7 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "python": platform.python_version(),
         "load_average": round(os.getloadavg()[0], 2),
+        "microseconds_to_parse_a_span": round(microseconds_to_parse_a_span(), 2),
         "versions": {name: version(name) for name in _PACKAGES if _is_installed(name)},
     }
 

@@ -23,7 +23,7 @@ from collector.errors import DropReason, StartError
 from collector.graph import Graph, build
 from collector.logs import configure
 from collector.memory import resident_bytes
-from collector.scheduling import leave_out_of_collections, prefer_throughput
+from collector.scheduling import collect_less, prefer_throughput
 from collector.service import Service
 from collector.telemetry import ACCEPTED, CREATED, DROPPED, HELD, RSS, SENT, Telemetry
 from collector.watchdog import Watchdog
@@ -195,7 +195,7 @@ def _signals(stop: asyncio.Event, service: Service, drain_timeout: float) -> Ite
 
 
 def _started(graph: Graph) -> None:
-    leave_out_of_collections()
+    collect_less()
     _welcome(graph)
 
 

@@ -91,8 +91,9 @@ class TailSampling:
         self._settings.telemetry.held(Signal.TRACES, len(batch))
         now = self._settings.clock.monotonic()
         for group in groups:
+            decided = self._verdicts.decided_among(group.by_trace.keys())
             for trace_id, entries in group.by_trace.items():
-                self._take(trace_id, entries, now)
+                self._take(trace_id, entries, now, is_decided=trace_id in decided)
         if self._is_over() and not self._config.block_on_overflow:
             await self._decide_all(self._over(), How.OVERFLOW)
         else:
@@ -137,7 +138,7 @@ class TailSampling:
                 self._decide(held, self._settings.clock.monotonic(), How.SHUTDOWN)
         self._settle()
 
-    def _take(self, trace_id: bytes, entries: Entries, now: float) -> None:
+    def _take(self, trace_id: bytes, entries: Entries, now: float, *, is_decided: bool) -> None:
         if trace_id == NO_TRACE:
             self._verdicts.pass_on(entries)
             return
@@ -145,7 +146,7 @@ class TailSampling:
         held = self._traces.get(trace_id)
         if held is not None:
             held.add(entries, size)
-        elif self._verdicts.follow(trace_id, entries, now):
+        elif is_decided and self._verdicts.follow(trace_id, entries, now):
             return
         else:
             held = self._traces[trace_id] = Held(trace_id, entries, size, now)

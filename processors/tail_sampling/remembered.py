@@ -7,6 +7,8 @@ dropped.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, KeysView
+from mmap import mmap
 from typing import NamedTuple
 
 _SIZE = 6
@@ -15,6 +17,7 @@ _ROOM = 128
 """Fingerprints in one bucket: a search through 768 bytes takes a tenth of a microsecond."""
 _FILL = 98
 """Fingerprints that a bucket has to hold on average.  Chance fills some more than others, and rarely one beyond 128."""
+_BUCKET = _ROOM * _SIZE
 _MASK = (1 << 64) - 1
 
 
@@ -64,6 +67,10 @@ class KeptTraces:
             self._kept.move_to_end(trace_id)
         return found
 
+    def among(self, trace_ids: KeysView[bytes]) -> set[bytes]:
+        """Return those that are remembered."""
+        return self._kept.keys() & trace_ids
+
     def __len__(self) -> int:
         return len(self._kept)
 
@@ -78,7 +85,8 @@ class DroppedTraces:
 
     def __init__(self, size: int) -> None:
         self._buckets = -(-size // _FILL)
-        self._table = bytearray(self._buckets * _ROOM * _SIZE)
+        # memory that the system gives page by page, once something is written there
+        self._table = mmap(-1, max(self._buckets * _BUCKET, 1))
         self._next = bytearray(self._buckets)  # where each bucket is written next
 
     def add(self, trace_id: bytes) -> None:
@@ -87,7 +95,7 @@ class DroppedTraces:
             return
         bucket, print_ = self._place(trace_id)
         slot = self._next[bucket]
-        start = (bucket * _ROOM + slot) * _SIZE
+        start = bucket * _BUCKET + slot * _SIZE
         self._table[start : start + _SIZE] = print_
         self._next[bucket] = (slot + 1) % _ROOM
 
@@ -95,12 +103,24 @@ class DroppedTraces:
         if not self._buckets:
             return False
         bucket, print_ = self._place(trace_id)
-        start = bucket * _ROOM * _SIZE
-        end = start + _ROOM * _SIZE
-        found = self._table.find(print_, start, end)
-        while found >= 0 and (found - start) % _SIZE:  # it lies across two others
-            found = self._table.find(print_, found + 1, end)
+        prints = self._table[bucket * _BUCKET : (bucket + 1) * _BUCKET]
+        found = prints.find(print_)
+        while found % _SIZE and found >= 0:  # it lies across two others
+            found = prints.find(print_, found + 1)
         return found >= 0
+
+    def among(self, trace_ids: Iterable[bytes]) -> set[bytes]:
+        """Return those that were dropped: the same as asking for each, at a third of the cost where none was."""
+        if not self._buckets:
+            return set()
+        table, buckets = self._table, self._buckets
+        likely = []
+        for trace_id in trace_ids:
+            value = hash(trace_id) & _MASK
+            start = value % buckets * _BUCKET
+            if (value >> 16 or 1).to_bytes(_SIZE, "big") in table[start : start + _BUCKET]:
+                likely.append(trace_id)
+        return {trace_id for trace_id in likely if trace_id in self}
 
     @property
     def memory(self) -> int:

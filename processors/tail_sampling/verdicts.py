@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import KeysView, Mapping, Sequence
 from typing import Any, Protocol
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -146,6 +146,10 @@ class Verdicts:
             policy=kept.reason.policy if kept else "",
         )
         return True
+
+    def decided_among(self, trace_ids: KeysView[bytes]) -> set[bytes]:
+        """Return those for whose spans `follow` knows what to do."""
+        return self._kept.among(trace_ids) | self._dropped.among(trace_ids)
 
     def pass_on(self, entries: Entries) -> None:
         """Send spans that belong to no trace."""

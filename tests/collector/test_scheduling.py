@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from collector.scheduling import leave_out_of_collections, prefer_throughput
+from collector.scheduling import collect_less, prefer_throughput
 
 has_policies = pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has this policy")
 
@@ -74,11 +74,13 @@ def test_grpc_knows_the_setting():
 
 
 def test_a_full_collection_passes_over_what_was_there_at_the_start():
-    old = [object() for _ in range(10)], {}
+    old, thresholds = ([object() for _ in range(10)], {}), gc.get_threshold()
     try:
-        leave_out_of_collections()
+        collect_less()
 
         assert not any(each is old for each in gc.get_objects())
         assert gc.get_freeze_count() > 10_000
+        assert (10_000, *thresholds[1:]) == gc.get_threshold()
     finally:
         gc.unfreeze()
+        gc.set_threshold(*thresholds)

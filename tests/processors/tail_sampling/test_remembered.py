@@ -102,3 +102,17 @@ def test_a_kept_trace_takes_about_260_bytes():
 
     assert 20_000 == len(kept)
     assert 200 < held / 20_000 < 320
+
+
+def test_asking_for_many_is_asking_for_each():
+    dropped, kept = DroppedTraces(1000), KeptTraces(1000)
+    some = [trace_id(number) for number in range(300)]
+    for each in some[:100]:
+        dropped.add(each)
+    for each in some[100:200]:
+        kept.add(each, KEPT)
+    asked = dict.fromkeys(some[50:250])
+
+    assert set(some[50:100]) == dropped.among(asked) == {one for one in asked if one in dropped}
+    assert set(some[100:200]) == kept.among(asked.keys())
+    assert set() == DroppedTraces(0).among(asked)
