@@ -161,7 +161,8 @@ def _find(record: bytes, key: bytes, size: int, tag: int) -> _Found | None:
         return _UNUSUAL
     try:
         end = at - 2 + record[at - 3]
-        begins = record[at - 4] == tag and record[at - 2] == KEY
+        # a longer length has a second byte, which could be what looks like the tag of the key
+        begins = record[at - 4] == tag and record[at - 2] == KEY and record[at - 3] < SHORT
         if begins and record[value] == VALUE and record[value + 1] == end - value - 2:
             return at - 4, at - 2, end
         return _find_long(record, at, value, tag)

@@ -270,6 +270,26 @@ def test_text_that_looks_like_an_attribute_stays_text(signal, tag):
     assert [] == list(second.attributes)
 
 
+@pytest.mark.parametrize("action", ["delete", "hash"])
+@pytest.mark.parametrize("signal", sorted(RECORD_SIGNALS))
+def test_the_second_byte_of_a_length_is_not_taken_for_the_tag_of_a_key(signal, action):
+    """
+    A key of 107 bytes, that length and a length of 0x8C 0x0A before it look like a key of ten bytes.
+    """
+    key = b"ey.of.ten\x12" + bytes([0x8C - 14]) * 97
+    size = 0x8C & 0x7F | 0x0A << 7
+    value = AnyValue(string_value="x" * (size - 2 - len(key) - 6))
+    pair = part(0x0A, key) + part(0x12, value.SerializeToString())
+    assert (size, ord("k")) == (len(pair), len(key))
+    batch = Batch(signal, wire=request_with(signal, [[pair]], first=True))
+    config = AttributesConfig.model_validate({"actions": [{"key": "key.of.ten", "action": action}]})
+
+    result = attributes.build(config, engine("attributes")).process(batch)
+
+    (record,) = Batch.decode(signal, result.wire).records()
+    assert [KeyValue.FromString(pair)] == list(record.attributes)
+
+
 def test_a_batch_that_mentions_no_key_is_the_very_one_that_came():
     batch = make_batch(Signal.TRACES, 3, user="alice")
     config = AttributesConfig.model_validate({"actions": [{"key": "user.id", "action": "delete"}]})
