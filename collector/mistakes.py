@@ -103,11 +103,19 @@ def _mistake(model: type[BaseModel], report: Any, tree: Node, where: Path) -> Mi
 def _keys(model: Any, loc: Sequence[str | int]) -> list[str]:
     """Return the keys of the model that `loc` leads to."""
     for step in loc:
-        field = getattr(model, "model_fields", {}).get(step)
-        inner = field.annotation if field else None
-        candidates = [inner, *getattr(inner, "__args__", ())]
-        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
-    return list(getattr(model, "model_fields", {}))
+        if isinstance(step, str):  # a number is a place in a list, whose model was found with its field
+            fields = getattr(model, "model_fields", {})
+            named = (field for name, field in fields.items() if step in (name, field.alias))
+            model = _model_in(next((field.annotation for field in named), None))
+    return [field.alias or name for name, field in getattr(model, "model_fields", {}).items()]
+
+
+def _model_in(annotation: Any) -> Any:
+    """Return the model that an annotation is, or has inside a list, a mapping or a union; None if it has none."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = map(_model_in, getattr(annotation, "__args__", ()))
+    return next((model for model in inner if model is not None), None)
 
 
 def _suggestion(key: str, known: list[str]) -> str:

@@ -59,3 +59,21 @@ def test_what_is_not_supported_is_refused_with_a_way_out(key, value, way_out):
 )
 def test_what_makes_no_sense_is_refused(key, value):
     assert f"processors::tail_sampling::{key}: " in mistakes_in(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ("policy", "place", "meant"),
+    [
+        ({"typ": "latency"}, "typ", "type"),
+        ({"type": "latency", "latency": {"treshold_ms": 5}}, "latency::treshold_ms", "threshold_ms"),
+        (
+            {"type": "and", "and": {"and_sub_policy": [{"name": "b", "type": "latency", "latncy": {}}]}},
+            "and::and_sub_policy::0::latncy",
+            "latency",
+        ),
+    ],
+)
+def test_an_unknown_key_inside_a_list_is_told_what_was_meant(policy, place, meant):
+    mistakes = mistakes_in(policies=[{"name": "a", **policy}])
+
+    assert f"policies::0::{place}: unknown key; did you mean {meant}?" in mistakes
