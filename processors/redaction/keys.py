@@ -12,9 +12,12 @@ from processors.redaction.config import RedactionConfig
 from processors.redaction.detectors.detector import Detector
 from processors.redaction.detectors.scanner import Scanner
 from processors.redaction.summary import OWN_KEYS
+from processors.redaction.texts import TOO_MANY
 
 _REMEMBERED, _REMEMBERED_BYTES = 10_000, 1 << 20
 """How many keys are remembered from one request to the next, and bytes of all."""
+_TRIED = 5000
+"""How many new keys of one request are tried that may say something.  Values of others are masked as a whole."""
 _PROBE = b"Zk3x9Qm2Lp7T"
 """What a secret may look like: a key is one of secrets if `key=probe` has one."""
 _INTRODUCED = (b"219099999", b"2125550100", b"0001013234567", b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -69,7 +72,7 @@ class KeyRules:
         self._plain: set[bytes] = set()
         self._rules: dict[bytes, Rule] = {}
         self._kept: dict[bytes, Rule] = {}
-        self._bytes = 0
+        self._bytes = self._tried = 0
 
     def rule(self, key: bytes, *, may_go: bool = True) -> Rule:
         """Return the rule for a key, UTF-8; it need not be allowed where it may not go: in maps in attributes."""
@@ -86,7 +89,10 @@ class KeyRules:
         decisions = {key: self._decision(key, may_go=may_go) for key in keys - rules.keys()}
         looked_at = [key for key, decision in decisions.items() if decision is Decision.LOOK]
         probes = [b" ".join(_probes(key)) for key in looked_at]
-        says = self._what_they_say([looked_at[index] for index in self._scanner.hits(probes)])
+        telling = [looked_at[index] for index in self._scanner.hits(probes)]
+        tried = telling[: max(_TRIED - self._tried, 0)]
+        self._tried += len(telling)
+        says = {**dict.fromkeys(telling, (TOO_MANY, False)), **self._what_they_say(tried)}
         for key, decision in decisions.items():
             self._bytes += len(key)
             rules[key] = Rule(decision, b"%b=" % key, *says.get(key, (None, False)), key in self._allowed)
@@ -102,8 +108,9 @@ class KeyRules:
         return (keys - new) | plain
 
     def trim(self) -> None:
-        """Forget all rules if they have become too many.  To be called when a request is done."""
-        if len(self._rules) + len(self._kept) > _REMEMBERED or self._bytes > _REMEMBERED_BYTES:
+        """Forget all rules if they have become too many.  To be called when all keys of a request have been seen."""
+        tried, self._tried = self._tried, 0
+        if tried > _TRIED or len(self._rules) + len(self._kept) > _REMEMBERED or self._bytes > _REMEMBERED_BYTES:
             for remembered in (self._rules, self._kept, self._plain):
                 remembered.clear()
             self._bytes = 0

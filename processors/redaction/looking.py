@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 
 from collector.wire.projection import EVERY, OPAQUE, Merged, project
+from processors.redaction.detectors.effort import NODE, Effort
 from processors.redaction.keys import KeyRules
 
 _INNER = {"array_value": EVERY, "kvlist_value": EVERY}
@@ -24,16 +25,18 @@ _KEY, _VALUE, _TEXT = 0x0A, 0x12, 0x0A
 """Tags, each with a length: KeyValue.key, KeyValue.value, AnyValue.string_value."""
 
 
-def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyRules) -> Sequence[int]:
+def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyRules, effort: Effort) -> Sequence[int]:
     """Return the indices of the pieces for which a key in them decides, and of those that are not as encoders write.
 
     Args:
         pieces: serialised messages.
         type_: what they are: KeyValue or AnyValue.
         rules: of the keys.
+        effort: what may be spent on maps and arrays.
 
     Raises:
         google.protobuf.message.DecodeError: one is no such message.
+        ExhaustedError: there is more in them than may be looked at.
     """
     joined: Any = _WRITERS[type_]()
     joined.values.extend(pieces)
@@ -42,7 +45,7 @@ def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyR
     value = read.value if type_ is KeyValue else read
     is_flat = not (value.array_value or value.kvlist_value)
     if type_ is not KeyValue:
-        return () if is_flat else _looking_closely(dict(enumerate(pieces)), type_, rules)
+        return () if is_flat else _looking_closely(dict(enumerate(pieces)), type_, rules, effort)
     keys = set(read.key[:])
     plain_keys = rules.plain({*keys, b""})
     plain = {bytes((_KEY, len(key))) + key for key in plain_keys if len(key) < 0x80}
@@ -52,12 +55,14 @@ def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyR
         if all(map(bytes.startswith, pieces, repeat(bytes((_KEY,))))):  # so each has one key
             return [index for index, piece in enumerate(pieces) if piece[: piece[1] + 2] not in plain]
     unsure = {index: piece for index, piece in enumerate(pieces) if not _is_plain_text(piece, plain)}
-    return _looking_closely(unsure, type_, rules)
+    return _looking_closely(unsure, type_, rules, effort)
 
 
-def _looking_closely(pieces: Mapping[int, bytes], type_: type[Message], rules: KeyRules) -> Sequence[int]:
+def _looking_closely(
+    pieces: Mapping[int, bytes], type_: type[Message], rules: KeyRules, effort: Effort
+) -> Sequence[int]:
     messages = {index: type_.FromString(piece) for index, piece in pieces.items()}
-    inner = {key for message in messages.values() for key in _inner_keys(_value_of(message))}
+    inner = {key for message in messages.values() for key in _inner_keys(_value_of(message), effort)}
     rules.learn(inner, may_go=type_ is AnyValue)
     return [index for index, message in messages.items() if _depends(pieces[index], message, rules)]
 
@@ -66,12 +71,14 @@ def _value_of(message: Any) -> Any:
     return message.value if isinstance(message, KeyValue) else message
 
 
-def _inner_keys(value: Any) -> Iterator[bytes]:
+def _inner_keys(value: Any, effort: Effort) -> Iterator[bytes]:
     for item in value.array_value.values:
-        yield from _inner_keys(item)
+        effort.spend(NODE)
+        yield from _inner_keys(item, effort)
     for entry in value.kvlist_value.values:
         yield entry.key.encode()
-        yield from _inner_keys(entry.value)
+        effort.spend(NODE)
+        yield from _inner_keys(entry.value, effort)
 
 
 def _is_plain_text(piece: bytes, plain: set[bytes]) -> bool:
@@ -89,7 +96,7 @@ def _depends(piece: bytes, message: Any, rules: KeyRules) -> bool:
     is_pair = isinstance(message, KeyValue)
     if is_pair and not rules.rule(message.key.encode()).is_plain:
         return True
-    if not all(rules.rule(key, may_go=not is_pair).is_plain for key in _inner_keys(_value_of(message))):
+    if not all(rules.rule(key, may_go=not is_pair).is_plain for key in _inner_keys(_value_of(message), Effort())):
         return True
     # a field twice: other parsers may see a key that this one does not
     written: bytes = message.SerializeToString(deterministic=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, filterfalse
 
+from processors.redaction.texts import TOO_MANY
 from processors.redaction.values import Verdict
 
 Judge = Callable[[Sequence[bytes]], dict[bytes, Verdict]]
@@ -59,7 +60,7 @@ class Memory:
         if lengths and max(lengths) > _LONGEST:
             unchanged = {piece for piece in unchanged if len(piece) <= _LONGEST}
             lengths = list(map(len, unchanged))
-        short = {piece: verdict for piece, verdict in changed.items() if len(piece) <= _LONGEST}
+        short = {piece: verdict for piece, verdict in changed.items() if _comes_again(piece, verdict)}
         size = sum(lengths) + _OVERHEAD * len(unchanged) + sum(map(_size, short.items()))
         if self._used + size > self._room:
             self._old_unchanged, self._unchanged = self._unchanged, set()
@@ -69,6 +70,11 @@ class Memory:
             self._unchanged |= unchanged
             self._changed.update(short)
             self._used += size
+
+
+def _comes_again(piece: bytes, verdict: Verdict) -> bool:
+    # in another request there may be fewer findings, so that it is masked with more care
+    return len(piece) <= _LONGEST and TOO_MANY.name not in verdict.hits
 
 
 def _size(change: tuple[bytes, Verdict]) -> int:

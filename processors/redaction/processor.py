@@ -10,7 +10,6 @@ from processors.redaction.config import RedactionConfig, UnknownFields
 from processors.redaction.memory import Memory
 from processors.redaction.places import places
 from processors.redaction.rewriting import Memories, rewrite
-from processors.redaction.summary import Audit
 from processors.redaction.values import ValueMask
 
 MIB = 1 << 20
@@ -20,8 +19,8 @@ _NAME = "pyotelcol_processor_redaction_"
 class _Common(NamedTuple):
     """What the instances of one component id have in common: they see the same values, and together keep to a bound."""
 
+    mask: ValueMask
     memories: Memories
-    audit: Audit | None
 
 
 class Redaction:
@@ -58,8 +57,9 @@ class Redaction:
 
     def _mask(self, batch: Batch) -> Batch | None:
         where = places(batch.signal, complete=self._drops_unknown)
-        memories, audit = self._common
-        rewritten = rewrite(batch.wire, where, memories, audit, always=self._drops_unknown)
+        mask, memories = self._common
+        mask.effort.begin()
+        rewritten = rewrite(batch.wire, where, memories, mask.audit, always=self._drops_unknown)
         if rewritten is None:
             return batch
         wire, done = rewritten
@@ -82,7 +82,7 @@ def _common(config: RedactionConfig) -> _Common:
     mask = ValueMask(config)
     room = config.memory_mib * MIB // 4
     memories = Memories(Memory(mask.texts, room), Memory(mask.pairs, 2 * room), Memory(mask.values, room))
-    return _Common(memories, mask.audit)
+    return _Common(mask, memories)
 
 
 def _failure(error: Exception) -> str:

@@ -13,11 +13,14 @@ from collector.patterns import compile_pattern
 from processors.redaction.config import DetectorConfig, RedactionConfig
 from processors.redaction.detectors.catalogue import BUILT_IN, builtin
 from processors.redaction.detectors.detector import Detector, Finding, custom, whole
+from processors.redaction.detectors.effort import Effort, ExhaustedError
 from processors.redaction.detectors.scanner import Scanner
-from processors.redaction.modes import HASHED, HASHED_PREFIX, action, mask
+from processors.redaction.modes import HASHED, HASHED_PREFIX, Action, action, mask
 
 BLOCKED_VALUES = "blocked_values"
 """What the patterns of the Collector's setting are called where detectors are counted."""
+TOO_MANY = Detector("too_many_findings", b"***", "", "")
+"""What texts are counted under that were masked as a whole, since the request they are in has too many findings."""
 _ROUNDS = 4
 """How often a text is looked at.  Masking can bring together what was apart, and a replacement can be a finding."""
 _REMEMBERED, _SHORT = 1024, 256
@@ -45,7 +48,7 @@ class Policy:
         blocked = [replace(custom(BLOCKED_VALUES, text, b""), accept=whole) for text in config.blocked_values]
         self.detectors: Sequence[Detector] = [*own, *blocked]
         self.mask = mask(config)
-        self.actions = {BLOCKED_VALUES: self.mask}
+        self.actions = {BLOCKED_VALUES: self.mask, TOO_MANY.name: Action(lambda _: _WHOLE, writes=_WHOLE)}
         """What is done with the findings of each detector."""
         self._once = {BLOCKED_VALUES} if config.hash_function else set()
         self._spared: dict[str, list[Any]] = {}
@@ -97,7 +100,8 @@ nothing alone."""
 class TextMask:
     """Masks texts.  What it returns it leaves as it is when it sees it again."""
 
-    def __init__(self, policy: Policy, scanner: Scanner) -> None:
+    def __init__(self, policy: Policy, scanner: Scanner, effort: Effort | None = None) -> None:
+        self._effort = effort or Effort()
         self._policy = policy
         self._scanner = scanner
         self._clean: set[bytes] = set()
@@ -109,8 +113,15 @@ class TextMask:
     def many(self, asked: Sequence[Asked]) -> list[Masked | None]:
         """Return what becomes of each text; None for those that stay as they are.
 
-        All together cost less than half of what they cost one by one.
+        All together cost less than half of what they cost one by one.  Where they cost more than one request may,
+        every text in which something may be is masked as a whole.
         """
+        try:
+            return self._many(asked)
+        except ExhaustedError:
+            return self._as_wholes(asked)
+
+    def _many(self, asked: Sequence[Asked]) -> list[Masked | None]:
         found = self._find(asked)
         masked = [self._first(text, found.get(index, ())) for index, (text, _, _) in enumerate(asked)]
         unsure = [
@@ -131,6 +142,13 @@ class TextMask:
             self._clean.clear()
         self._clean.update([whole for whole in wholes[:_REMEMBERED] if len(whole) <= _SHORT])
 
+    def _as_wholes(self, asked: Sequence[Asked]) -> list[Masked | None]:
+        hits = set(self._scanner.hits([text for text, _, _ in asked]))
+        return [
+            self.as_secret(text, TOO_MANY) if text and (index in hits or is_introduced) else None
+            for index, (text, _, is_introduced) in enumerate(asked)
+        ]
+
     def as_secret(self, text: bytes, detector: Detector) -> Masked | None:
         """Mask all of a text whose key says that it is a secret of this detector."""
         finding = Finding(0, len(text), detector)
@@ -140,13 +158,13 @@ class TextMask:
 
     def _find(self, asked: Sequence[Asked]) -> Mapping[int, Sequence[Finding]]:
         """Return what is found in each text by its index: alone, or else with what stands before it."""
-        found = self._scanner.find_many([text for text, _, _ in asked])
+        found = self._scanner.find_many([text for text, _, _ in asked], self._effort)
         left = [index for index, (_, before, _) in enumerate(asked) if before and index not in found]
         if not left:
             return found
         may_hit = {left[place] for place in self._scanner.hits([asked[index][0] for index in left])}
         left = [index for index in left if asked[index][2] or index in may_hit]
-        introduced = self._scanner.find_many([asked[index][1] + asked[index][0] for index in left])
+        introduced = self._scanner.find_many([asked[index][1] + asked[index][0] for index in left], self._effort)
         further = {
             left[place]: list(_shifted(findings, len(asked[left[place]][1]))) for place, findings in introduced.items()
         }

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from collector.records.text import number
 from processors.redaction.config import RedactionConfig, Summary, UnknownFields
+from processors.redaction.detectors.effort import NODE, Effort, ExhaustedError
 from processors.redaction.detectors.scanner import Scanner
 from processors.redaction.keys import Decision, KeyRules, Rule
 from processors.redaction.looking import depending_on_keys
 from processors.redaction.pairs import read, read_text, write, write_text
+from processors.redaction.scalars import NUMBERS, TEXTS, readable, with_numbers
 from processors.redaction.summary import Audit, Outcome
-from processors.redaction.texts import Asked, Masked, Policy, TextMask
+from processors.redaction.texts import TOO_MANY, Asked, Masked, Policy, TextMask
 
 BLOCKED_KEYS = "blocked_key_patterns"
 """What masked values of blocked keys are counted under."""
-_TEXTS = {"string_value", "bytes_value"}
-_NUMBERS = {"int_value", "double_value", "bool_value"}
+_NESTED = {"array_value", "kvlist_value"}
+_WHOLE = "***"
 _BODY = "body"
 
 
@@ -59,7 +60,10 @@ class ValueMask:
     def __init__(self, config: RedactionConfig) -> None:
         self._policy = Policy(config)
         self._scanner = Scanner(self._policy.detectors)
-        self._text = TextMask(self._policy, self._scanner)
+        self.effort = Effort()
+        """What the request may cost that is looked at."""
+        self._text = TextMask(self._policy, self._scanner, self.effort)
+        self._found: dict[Asked, Masked | None] = {}
         self._keys = KeyRules(config, self._scanner)
         self._all_types = config.redact_all_types
         self._in_keys = config.redact_keys
@@ -88,27 +92,70 @@ class ValueMask:
             google.protobuf.message.DecodeError: one is none.
             UnicodeDecodeError: the text of one is none.
         """
+        try:
+            verdicts = self._pairs(attributes)
+        except ExhaustedError:
+            nested, flat = _apart(attributes, KeyValue)
+            verdicts = {**self._pairs(flat), **{one: self._as_whole(one) for one in nested}}
+        self._keys.trim()
+        return verdicts
+
+    def _pairs(self, attributes: Sequence[bytes]) -> dict[bytes, Verdict]:
         verdicts: dict[bytes, Verdict] = {}
         kept: list[tuple[bytes, bytes]] = []
         asked: list[Asked] = []
+        others: list[bytes] = []
         looked_at = [attributes[index] for index in self._to_look_at(attributes, KeyValue)]
         pairs = [read(attribute) or (b"", b"") for attribute in looked_at]
         self._keys.learn({key for key, _ in pairs})
         for attribute, (key, text) in zip(looked_at, pairs, strict=True):
-            if key and (rule := self._keys.rule(key)).needs_text_only and not self._in_keys:
+            rule = self._keys.rule(key) if key else None
+            if rule and rule.needs_text_only and not self._in_keys:
                 kept.append((attribute, key))
                 _valid(key)
                 asked.append((_valid(text), rule.before, rule.introduces))
-            elif verdict := self._pair(attribute):
-                verdicts[attribute] = verdict
+            elif rule and rule.tells and text and rule.decision is Decision.LOOK and not self._in_keys:
+                _valid(key)
+                if verdict := self._of_text(attribute, key, text, self._text.as_secret(_valid(text), rule.tells)):
+                    verdicts[attribute] = verdict
+            else:
+                others.append(attribute)
+        verdicts |= self._messages(others)
         for (attribute, key), one, masked in zip(kept, asked, self._text.many(asked), strict=True):
-            if masked is not None:
-                new = None if masked.removes else write(key, masked.text)
-                verdicts[attribute] = Verdict(new, masked.hits, masked.drops, self._noted(Outcome.MASKED, key))
-            elif self._tells and self._policy.allows(one[0]):
-                verdicts[attribute] = Verdict(attribute, outcomes=self._noted(Outcome.ALLOWED, key))
-        self._keys.trim()
+            if verdict := self._of_text(attribute, key, one[0], masked):
+                verdicts[attribute] = verdict
         return verdicts
+
+    def _messages(self, attributes: Sequence[bytes]) -> dict[bytes, Verdict]:
+        verdicts: dict[bytes, Verdict] = {}
+        messages = [KeyValue.FromString(attribute) for attribute in attributes]
+        self._find_inner([(one.value, self._keys.rule(one.key.encode())) for one in messages])
+        for attribute, message in zip(attributes, messages, strict=True):
+            if verdict := self._pair(attribute, message):
+                verdicts[attribute] = verdict
+        return verdicts
+
+    def _of_text(self, attribute: bytes, key: bytes, text: bytes, masked: Masked | None) -> Verdict | None:
+        if masked is not None:
+            new = None if masked.removes else write(key, masked.text)
+            return Verdict(new, masked.hits, masked.drops, self._noted(Outcome.MASKED, key))
+        if self._tells and self._policy.allows(text):
+            return Verdict(attribute, outcomes=self._noted(Outcome.ALLOWED, key))
+        return None
+
+    def _as_whole(self, attribute: bytes) -> Verdict:
+        """Mask all of an attribute of which too much would have to be looked at."""
+        pair = KeyValue.FromString(attribute)
+        key = pair.key.encode()
+        decision = self._keys.rule(key).decision
+        if decision is Decision.IGNORE:
+            return Verdict(attribute, outcomes=self._noted(Outcome.IGNORED, key))
+        if decision is Decision.REMOVE:
+            return Verdict(None, outcomes=((Outcome.REDACTED, pair.key),))
+        if self._in_keys and (masked := self._text(key)):
+            key = masked.text
+        new = KeyValue(key=key.decode(), value=AnyValue(string_value=_WHOLE))
+        return Verdict(new.SerializeToString(), (TOO_MANY.name,), outcomes=self._noted(Outcome.MASKED, key))
 
     def values(self, values: Sequence[bytes]) -> dict[bytes, Verdict]:
         """Return what becomes of serialised AnyValues, the bodies of log records; those that stay are left out.
@@ -117,28 +164,67 @@ class ValueMask:
             google.protobuf.message.DecodeError: one is none.
             UnicodeDecodeError: the text of one is none.
         """
+        try:
+            verdicts = self._values(values)
+        except ExhaustedError:
+            nested, flat = _apart(values, AnyValue)
+            whole = AnyValue(string_value=_WHOLE).SerializeToString()
+            masked = Verdict(whole, (TOO_MANY.name,), outcomes=self._noted(Outcome.MASKED, _BODY.encode()))
+            verdicts = {**self._values(flat), **dict.fromkeys(nested, masked)}
+        self._keys.trim()
+        return verdicts
+
+    def _values(self, values: Sequence[bytes]) -> dict[bytes, Verdict]:
         verdicts: dict[bytes, Verdict] = {}
+        others: list[bytes] = []
         texts: list[tuple[bytes, Asked]] = []
         for index in self._to_look_at(values, AnyValue):
             body = values[index]
             text = read_text(body)
             if text is not None and not self._tells:
                 texts.append((body, (_valid(text), b"", False)))
-            elif verdict := self._body(body):
+            else:
+                others.append(body)
+        messages = [AnyValue.FromString(body) for body in others]
+        self._find_inner([(one, Rule(Decision.LOOK)) for one in messages], is_body=True)
+        for body, message in zip(others, messages, strict=True):
+            if verdict := self._body(body, message):
                 verdicts[body] = verdict
         for (body, _), masked in zip(texts, self._text.many([one for _, one in texts]), strict=True):
             if masked is not None:
                 verdicts[body] = Verdict(write_text(masked.text), masked.hits, masked.drops)
-        self._keys.trim()
         return verdicts
+
+    def _find_inner(self, values: Sequence[tuple[Any, Rule]], *, is_body: bool = False) -> None:
+        """Search all texts in maps and arrays at once, for when they are masked one by one."""
+        asked: dict[Asked, None] = {}
+        for value, rule in values:
+            if rule.decision is Decision.LOOK and value.WhichOneof("value") in _NESTED:
+                self._ask_inner(value, rule, asked, is_body)
+        self._found = dict(zip(asked, self._text.many(list(asked)), strict=True))
+
+    def _ask_inner(self, value: Any, rule: Rule, asked: dict[Asked, None], is_body: bool) -> None:
+        self.effort.spend(NODE)
+        kind = value.WhichOneof("value")
+        if kind == "kvlist_value":
+            for entry in value.kvlist_value.values:
+                own = self._keys.rule(entry.key.encode(), may_go=is_body)
+                if own.decision is Decision.LOOK:
+                    around = rule if own.is_plain and not rule.is_plain else own
+                    self._ask_inner(entry.value, around, asked, is_body)
+        elif kind == "array_value":
+            for item in value.array_value.values:
+                self._ask_inner(item, rule, asked, is_body)
+        elif kind in TEXTS and not rule.tells:
+            asked[readable(value), rule.before, rule.introduces] = None
 
     def _to_look_at(self, pieces: Sequence[bytes], type_: type[Message]) -> Sequence[int]:
         """Return the indices of what may change: all that does, and some others."""
         if self._looks_at_all:
             return range(len(pieces))
-        texts = pieces if not self._all_types else [_with_numbers(piece, type_) for piece in pieces]
+        texts = pieces if not self._all_types else [with_numbers(piece, type_, self.effort) for piece in pieces]
         hits = self._scanner.hits(texts)
-        by_key = depending_on_keys(pieces, type_, self._keys)
+        by_key = depending_on_keys(pieces, type_, self._keys, self.effort)
         return sorted({*hits, *by_key}) if by_key else hits
 
     def _told(self, key: str) -> str:
@@ -148,8 +234,7 @@ class ValueMask:
     def _noted(self, outcome: Outcome, key: bytes) -> tuple[tuple[Outcome, str], ...]:
         return ((outcome, key.decode()),) if self._tells else ()
 
-    def _pair(self, attribute: bytes) -> Verdict | None:
-        message = KeyValue.FromString(attribute)
+    def _pair(self, attribute: bytes, message: KeyValue) -> Verdict | None:
         if self._drops_unknown:
             message.DiscardUnknownFields()
         if self._keys.rule(message.key.encode()).decision is Decision.IGNORE:
@@ -162,10 +247,12 @@ class ValueMask:
     def _masked(self, text: bytes, rule: Rule) -> Masked | None:
         if rule.tells and text:
             return self._text.as_secret(text, rule.tells)
+        asked = text, rule.before, rule.introduces
+        if asked in self._found:
+            return self._found[asked]
         return self._text(text, rule.before, is_introduced=rule.introduces)
 
-    def _body(self, body: bytes) -> Verdict | None:
-        message = AnyValue.FromString(body)
+    def _body(self, body: bytes, message: AnyValue) -> Verdict | None:
         work = _Work(is_body=True)
         self._value(message, work, "", Rule(Decision.LOOK))
         return self._verdict(body, message, work)
@@ -201,7 +288,7 @@ class ValueMask:
                 work.outcomes.append((Outcome.ALLOWED, here))
             else:
                 self._mask_whole(pair.value, work, here)
-        elif rule.decision is Decision.LOOK or pair.value.WhichOneof("value") not in _NUMBERS:
+        elif rule.decision is Decision.LOOK or pair.value.WhichOneof("value") not in NUMBERS:
             goes = self._value(pair.value, work, here, around if rule.is_plain and not around.is_plain else rule)
         is_named = rule.is_listed or rule.decision is Decision.OWN
         return (self._in_keys and not is_named and self._key(pair, work, here)) or goes
@@ -215,7 +302,7 @@ class ValueMask:
         return masked.removes
 
     def _mask_whole(self, value: Any, work: _Work, path: str) -> None:
-        text, mask = _readable(value), self._policy.mask
+        text, mask = readable(value), self._policy.mask
         if not mask.writes or text != mask.writes:
             new = mask.replace(text)
             work.note(Masked(new, (BLOCKED_KEYS,), removes=False, drops=False), path)
@@ -223,8 +310,8 @@ class ValueMask:
 
     def _is_allowed(self, value: Any) -> bool:
         kind = value.WhichOneof("value")
-        is_looked_at = kind in _TEXTS or (kind in _NUMBERS and self._all_types)
-        return is_looked_at and self._policy.allows(_readable(value))
+        is_looked_at = kind in TEXTS or (kind in NUMBERS and self._all_types)
+        return is_looked_at and self._policy.allows(readable(value))
 
     def _value(self, value: Any, work: _Work, path: str, rule: Rule) -> bool:
         """Mask a value in its place; return whether it goes."""
@@ -235,12 +322,12 @@ class ValueMask:
         elif kind == "array_value":
             items = value.array_value.values
             _keep(items, [v for i, v in enumerate(items) if not self._value(v, work, _element(path, i), rule)])
-        elif kind in _TEXTS or (kind in _NUMBERS and self._all_types):
+        elif kind in TEXTS or (kind in NUMBERS and self._all_types):
             return self._scalar(value, kind, work, path, rule)
         return False
 
     def _scalar(self, value: Any, kind: str, work: _Work, path: str, rule: Rule) -> bool:
-        text = _readable(value)
+        text = readable(value)
         if self._policy.allows(text):
             work.outcomes.append((Outcome.ALLOWED, path or _BODY))
             return False
@@ -255,23 +342,6 @@ class ValueMask:
         return masked.removes
 
 
-def _readable(value: Any) -> bytes:
-    """Return the text of a value; empty for one that is made of others."""
-    kind = value.WhichOneof("value")
-    match kind:
-        case "string_value":
-            return bytes(value.string_value.encode())
-        case "bytes_value":
-            return bytes(value.bytes_value)
-        case "int_value":
-            return b"%d" % value.int_value
-        case "double_value":
-            return number(value.double_value).encode()
-        case "bool_value":
-            return b"true" if value.bool_value else b"false"
-    return b""
-
-
 def _valid(text: bytes) -> bytes:
     """Return a text that every parser takes.
 
@@ -282,6 +352,16 @@ def _valid(text: bytes) -> bytes:
     return text
 
 
+def _apart(pieces: Sequence[bytes], type_: type[Message]) -> tuple[list[bytes], list[bytes]]:
+    """Return the pieces with maps or arrays in them, and the others."""
+    both: tuple[list[bytes], list[bytes]] = [], []
+    for piece in pieces:
+        message: Any = type_.FromString(piece)
+        value = message.value if type_ is KeyValue else message
+        both[value.WhichOneof("value") not in _NESTED].append(piece)
+    return both
+
+
 def _keep(repeated: Any, kept: list[Any]) -> None:
     if len(kept) < len(repeated):
         del repeated[:]
@@ -290,23 +370,3 @@ def _keep(repeated: Any, kept: list[Any]) -> None:
 
 def _element(path: str, index: int) -> str:
     return f"{path}.[{index}]" if path else f"[{index}]"
-
-
-def _with_numbers(piece: bytes, type_: type[Message]) -> bytes:
-    """Return the bytes with the numbers in them as text behind."""
-    message = type_.FromString(piece)
-    numbers = [_readable(value) for value in _leaves(message) if value.WhichOneof("value") in _NUMBERS]
-    return b"\xff".join([piece, *numbers]) if numbers else piece
-
-
-def _leaves(message: Any) -> Iterator[Any]:
-    value = message.value if isinstance(message, KeyValue) else message
-    match value.WhichOneof("value"):
-        case "array_value":
-            for item in value.array_value.values:
-                yield from _leaves(item)
-        case "kvlist_value":
-            for entry in value.kvlist_value.values:
-                yield from _leaves(entry)
-        case _:
-            yield value

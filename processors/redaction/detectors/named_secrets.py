@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,9 +18,11 @@ _WORDS = (
 )
 _QUOTE = r"\\*[\"'\x1f]"
 _TO = r"(?:=>|:=|=+|:|%3[Dd])"
-_VALUE = compile_pattern(r"""(?:[^\s&;,"'<>`\\\x1f]|\\[^nrtu"'\s])+""")
+_VALUE = re.compile(rb"""(?:[^\t\n\f\r &;,"'<>`\\\x1f\xff]++|\\[^nrtu"'\t\n\f\r \xff])++""")
 _ENCODED_VALUE = compile_pattern(r"""(?:[^\s&;,"'<>`\\\x1f%]|%[013-9A-Fa-f]|%2[0-57-9A-Fa-f])+""")
 """Up to a percent-encoded ampersand."""
+_NAME, _SIGN, _QUOTED, _TAG, _FLAG, _KNOWN, _PAIRED = range(1, 8)
+"""Groups of the pattern."""
 _TAGGED = 16_384
 """Bytes that a value between tags has at most."""
 _NOT_SECRET = frozenset(b"null none nil undefined true false".split())
@@ -57,18 +60,24 @@ def _literal(name: str) -> str:
     return "".join(letter if letter.isalnum() or ord(letter) >= 0x80 else f"\\{letter}" for letter in name)
 
 
+def _group(text: bytes, match: Any, group: int) -> bytes:
+    start, end = match.span(group)
+    return text[start:end] if start >= 0 else b""
+
+
 def _value(text: bytes, match: Any) -> Span | None:
-    _, _, quote, tag, _, known, paired = match.groups()
+    # no `groups`: RE2 makes each of them anew, which takes ten times as long
     start = match.end()
-    if known:
-        return (start - len(known), start) if is_known_key(text, start - len(known), start) else None
+    known = match.start(_KNOWN)
+    if known >= 0:
+        return (known, start) if is_known_key(text, known, start) else None
     if _is_masked(text[start : start + 16]):
         return None
-    if quote:
+    if quote := _group(text, match, _QUOTED):
         return _quoted(text, start, quote)
-    if paired:
+    if paired := _group(text, match, _PAIRED):
         return _second(text, start, paired)
-    return _tagged(text, start) if tag else _unquoted(text, start, match)
+    return _tagged(text, start) if match.start(_TAG) >= 0 else _unquoted(text, start, match)
 
 
 def _quoted(text: bytes, start: int, quote: bytes) -> Span | None:
@@ -100,7 +109,7 @@ def _within(text: bytes, start: int, end: int) -> Span | None:
 
 
 def _unquoted(text: bytes, start: int, match: Any) -> Span | None:
-    name, to, _, _, flag, *_ = match.groups()
+    name, to, flag = (_group(text, match, place) for place in (_NAME, _SIGN, _FLAG))
     if _is_no_value(text, start, name, flag):
         return None
     found = (_ENCODED_VALUE if to in {b"%3D", b"%3d"} else _VALUE).match(text, start)
@@ -111,11 +120,11 @@ def _unquoted(text: bytes, start: int, match: Any) -> Span | None:
         start, value = further.start(), further.group()
     value = _without_brackets(value)
     is_message = to == b":" and value.lower() in _PROSE
-    is_count = name is not None and name.lower() == b"token" and value.isdigit() and len(value) < 6
+    is_count = name.lower() == b"token" and value.isdigit() and len(value) < 6
     return None if is_message or is_count or not _is_secret(value) else (start, start + len(value))
 
 
-def _is_no_value(text: bytes, start: int, name: bytes | None, flag: bytes | None) -> bool:
+def _is_no_value(text: bytes, start: int, name: bytes, flag: bytes) -> bool:
     """Say whether a structure begins there, the folder of a process (`PWD=/srv`) or, after a flag, the next one.
 
     It is asked before the end is looked for, so that many of them take no more time than they are long.
@@ -123,7 +132,7 @@ def _is_no_value(text: bytes, start: int, name: bytes | None, flag: bytes | None
     first = text[start : start + 1]
     if first in {b"{", b"["}:
         return True
-    return first == (b"-" if flag else b"/") and (bool(flag) or (name or b"").lower() == b"pwd")
+    return first == (b"-" if flag else b"/") and (bool(flag) or name.lower() == b"pwd")
 
 
 def _without_brackets(value: bytes) -> bytes:

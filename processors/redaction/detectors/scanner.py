@@ -11,11 +11,14 @@ from typing import Any
 
 from collector.patterns import compile_pattern
 from processors.redaction.detectors.detector import Detector, Finding
+from processors.redaction.detectors.effort import CANDIDATE, Effort
 
 EDGE = b"\xff"
 """Separates texts in a buffer: no UTF-8 has it, so no pattern matches across it."""
 _MEMORY = 64 << 20
 """Bytes that RE2 may take for what it remembers of all hints."""
+
+_UNBOUNDED = 1 << 60
 
 _Found = tuple[int, bool, int, int]
 """Start, whether it does not settle, the negative of the end, and index of the detector: as they are to be sorted."""
@@ -65,25 +68,29 @@ class Scanner:
         """
         return self.find_many((text,)).get(0, [])
 
-    def find_many(self, texts: Sequence[bytes]) -> Mapping[int, list[Finding]]:
+    def find_many(self, texts: Sequence[bytes], effort: Effort | None = None) -> Mapping[int, list[Finding]]:
         """Return what `find` returns for each text, by its index; texts in which nothing is have no entry.
 
         All together cost less than half of what they cost one by one.
+
+        Raises:
+            ExhaustedError: more than `effort` allows would have to be looked at.
         """
+        effort = effort or Effort(_UNBOUNDED)
         buffer = EDGE.join(texts)
         asked: Sequence[int] = sorted(self._hints.Match(buffer) or ())
         if not asked and self.may_hit(buffer):
             asked = range(len(self._detectors))  # RE2 says of patterns that ran out of memory that none matched
-        found = [one for index in asked for one in self._found(index, buffer, texts)]
+        found = [one for index in asked for one in self._found(index, buffer, texts, effort)]
         found.sort()
         return self._by_text(found, texts) if found else {}
 
-    def _found(self, index: int, buffer: bytes, texts: Sequence[bytes]) -> Sequence[_Found]:
+    def _found(self, index: int, buffer: bytes, texts: Sequence[bytes], effort: Effort) -> Sequence[_Found]:
         detector, pattern = self._detectors[index], self._patterns[index]
         if not detector.sees_edges:
-            return _findings(buffer, 0, index, detector, pattern)
+            return _findings(buffer, 0, index, detector, pattern, effort)
         offsets = [0, *_ends(texts)]
-        each = [_findings(text, at, index, detector, pattern) for text, at in zip(texts, offsets, strict=False)]
+        each = [_findings(text, at, index, detector, pattern, effort) for text, at in zip(texts, offsets, strict=False)]
         return list(chain.from_iterable(each))
 
     def _by_text(self, found: Sequence[_Found], texts: Sequence[bytes]) -> Mapping[int, list[Finding]]:
@@ -143,7 +150,9 @@ def _options() -> Any:
     return options
 
 
-def _findings(text: bytes, offset: int, index: int, detector: Detector, pattern: Any) -> Sequence[_Found]:
+def _findings(
+    text: bytes, offset: int, index: int, detector: Detector, pattern: Any, effort: Effort
+) -> Sequence[_Found]:
     """Return what a detector finds in a text that begins at an offset."""
     found: list[_Found] = []
     accept, follows, size = detector.accept, not detector.settles, len(text)
@@ -151,6 +160,9 @@ def _findings(text: bytes, offset: int, index: int, detector: Detector, pattern:
     while position < size:
         for match in pattern.finditer(text, position):
             start, end = match.span()
+            effort.left -= CANDIDATE
+            if effort.left < 0:
+                effort.spend(0)
             if span := accept(text, match):
                 found.append((offset + span[0], follows, -offset - span[1], index))
                 position = span[1]

@@ -9,14 +9,19 @@ import pytest
 
 from collector.batch import Batch, Signal
 from collector.registry import Kind, load_factory
-from collector.testing import make_logs, settings
+from collector.testing import make_logs, make_spans, settings
 from processors.redaction.config import RedactionConfig
 from processors.redaction.detectors.scanner import Scanner
 from processors.redaction.keys import KeyRules
 from processors.redaction.texts import Policy
 from tests.bad_input.messages import attribute, field, span, text
+from tests.processors.redaction.masking import counter, run
 
 MIB = 1 << 20
+ADDRESSES = 70_000
+"""
+More than one request may have found one by one.
+"""
 DETECTORS = ["email", "phone", "ssn", "credit_card", "api_key"]
 
 
@@ -128,3 +133,58 @@ def test_all_pipelines_of_one_component_share_what_is_remembered():
 
     assert one.process(Batch(Signal.TRACES, wire=wire)).wire == two.process(Batch(Signal.TRACES, wire=wire)).wire
     assert set(common.common) == {"redaction"}
+
+
+def test_a_text_with_more_findings_than_may_be_looked_at_is_masked_as_a_whole():
+    outcome = run("detectors: [email]", make_logs({"body": "left " + "a@b.org " * ADDRESSES}))
+
+    (log,) = outcome.records
+    assert log.body == "***"
+    assert counter(outcome, "masked_values", detector="too_many_findings") == 1
+
+
+def test_beside_too_many_findings_what_has_none_is_left():
+    many = {f"k{i % 9}.{i}": f"a{i}@b.org" for i in range(ADDRESSES)}
+    (masked,) = run("detectors: [email]", make_spans({"attributes": {**many, "plain": "text", "n": 1}})).records
+
+    left = dict(masked.items())
+    assert (left.pop("plain"), left.pop("n")) == ("text", 1)
+    assert set(left.values()) == {"***"}
+
+
+@pytest.mark.parametrize("inner", [{"to": "a@b.org"}, ["a@b.org"]], ids=["map", "array"])
+def test_attributes_and_bodies_with_more_in_them_than_may_be_looked_at_are_masked_as_a_whole(inner):
+    deep = {"all": [inner] * ADDRESSES}
+    (masked,) = run("detectors: [email]", make_spans({"attributes": {**deep, "n": 1, "s": "x"}})).records
+    (log,) = run("detectors: [email]", make_logs({"body": deep})).records
+
+    assert dict(masked.items()) == {"all": "***", "n": 1, "s": "x"}
+    assert log.body == "***"
+
+
+def test_keys_that_are_ignored_or_not_allowed_are_so_beside_too_many_findings():
+    deep = ["a@b.org"] * 2 * ADDRESSES
+    options = "detectors: [email], ignored_keys: [kept], allowed_keys: [masked]"
+    (masked,) = run(options, make_spans({"attributes": {"kept": deep, "masked": deep, "other": deep}})).records
+
+    assert dict(masked.items()) == {"kept": deep, "masked": "***"}
+
+
+def test_after_a_request_with_too_many_findings_the_next_one_is_masked_with_care_again():
+    redaction = build()
+    many = span(b"".join(attribute(b"k", text(b"a%d@b.org" % i)) for i in range(ADDRESSES)))
+    few = span(attribute(b"k", text(b"to a1@b.org")) + attribute(b"k", text(b"a1@b.org")))
+
+    redaction.process(Batch(Signal.TRACES, wire=many, items=1))
+    masked = redaction.process(Batch(Signal.TRACES, wire=few, items=1))
+
+    assert masked.wire.count(text(b"to ***@***.***")) == masked.wire.count(text(b"***@***.***")) == 1
+
+
+def test_values_of_more_keys_than_are_tried_at_once_are_masked_if_the_keys_may_say_something():
+    redaction = build()
+    many = span(b"".join(attribute(b"token.%d.password" % i, text(b"v%d" % i)) for i in range(6000)))
+
+    masked = redaction.process(Batch(Signal.TRACES, wire=many, items=1))
+
+    assert masked.wire.count(text(b"***")) == 6000
