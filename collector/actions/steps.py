@@ -177,11 +177,14 @@ class Matching:
 
     def __call__(self, state: State) -> None:
         for key, pair in list(state.items()):
-            new = (self._rewrites.get(key) or self._decide(key))(pair)
-            if not new:
-                del state[key]
-            elif new is not pair:
+            rewrite = self._rewrites.get(key) or self._decide(key)
+            new = rewrite(pair)
+            if new is pair and rewrite is not delete:  # an attribute with neither key nor value has no bytes
+                continue
+            if new:
                 state[key] = new
+            else:
+                del state[key]
 
     def _decide(self, key: bytes) -> Rewrite:
         rewrite = self._rewriter(key) if self._is_meant(key) else keep

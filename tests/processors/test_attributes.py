@@ -3,6 +3,7 @@ import hashlib
 import struct
 
 import pytest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from pydantic import ValidationError
 
 from collector.batch import Batch, Signal
@@ -51,6 +52,20 @@ def test_a_value_has_the_type_it_has_in_yaml(value):
 
 def test_the_name_of_an_action_may_be_upper_case():
     assert {} == changed({"k": 1}, {"key": "k", "action": "DELETE"})
+
+
+@pytest.mark.parametrize(("pattern", "left"), [("id$", [b""]), ("^$", [b"\n\x02id"]), (".*", [])])
+def test_an_attribute_that_has_no_bytes_goes_only_if_it_is_meant(pattern, left):
+    batch = make_spans({})
+    (span,) = (span for r in batch.request.resource_spans for s in r.scope_spans for span in s.spans)
+    del span.attributes[:]
+    span.attributes.extend([KeyValue(), KeyValue(key="id")])
+    wire = batch.request.SerializeToString()
+
+    result = processor(actions=[{"pattern": pattern, "action": "delete"}]).process(Batch(Signal.TRACES, wire=wire))
+
+    (span,) = (span for r in result.request.resource_spans for s in r.scope_spans for span in s.spans)
+    assert left == [attribute.SerializeToString() for attribute in span.attributes]
 
 
 def test_actions_are_done_in_their_order():
