@@ -20,8 +20,11 @@ from processors.tail_sampling.trace import Trace, read_resource
 _FEW = 8
 """Texts that are searched for one by one before anything is decoded."""
 _RESOURCES = 64
+"""Resources about which answers are remembered: spans of many traces have the same."""
 _LONGEST_REMEMBERED = 4096
-"""Resources about which answers are remembered, and bytes of them at most: spans of many traces have the same."""
+"""Bytes of a resource, and characters of a text, about which answers are remembered at most."""
+_LONGEST_TOLD = 256
+"""Characters of a value that are remembered with a decision."""
 _INVERTED = Verdict(Vote.INVERT_SAMPLED)
 
 Matches = Callable[[Any], bool]
@@ -53,7 +56,7 @@ class AttributePolicy:
                 break
         if value is None:
             value = self._find_in_resources(trace)
-        return self._nothing if value is None else Verdict(self._something, value)
+        return self._nothing if value is None else Verdict(self._something, _told(value))
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         return {"key": self._key} if verdict.value is None else {"key": self._key, "value": verdict.value}
@@ -91,6 +94,11 @@ class AttributePolicy:
         return False
 
 
+def _told(value: Any) -> Any:
+    """Return what is remembered of a value: as much of a long text as somebody who asks wants to read."""
+    return value if type(value) is not str or len(value) <= _LONGEST_TOLD else f"{value[: _LONGEST_TOLD - 1]}…"
+
+
 def string_attribute(config: StringAttributeConfig) -> AttributePolicy:
     """Look for texts, or for what patterns match."""
     if config.enabled_regex_matching:
@@ -105,8 +113,12 @@ def string_attribute(config: StringAttributeConfig) -> AttributePolicy:
 def _patterns(config: StringAttributeConfig) -> Matches:
     pattern = compile_pattern("|".join(f"(?:{value})" for value in config.values))
     match = pattern.fullmatch if config.anchored else pattern.search
-    matches = lru_cache(config.cache_max_size)(lambda text: match(text.encode()) is not None)
-    return lambda v: type(v) is str and matches(v)
+
+    def matches(text: str) -> bool:
+        return match(text.encode()) is not None
+
+    remembered = lru_cache(config.cache_max_size)(matches)
+    return lambda v: type(v) is str and (remembered(v) if len(v) <= _LONGEST_REMEMBERED else matches(v))
 
 
 def numeric_attribute(config: NumericAttributeConfig) -> AttributePolicy:

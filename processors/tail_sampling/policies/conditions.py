@@ -54,6 +54,10 @@ class Conditions:
         return {**told, "ignored_error": found.error} if found.error else told
 
 
+_LONGEST_ERROR = 1000
+"""Characters of an error that are remembered with a decision: it quotes what it is about."""
+
+
 class _Errors:
     """What could not be asked, of one trace."""
 
@@ -67,7 +71,7 @@ class _Errors:
         if self._mode == "propagate":
             raise ValueError(message) from error
         if self._mode == "ignore" and not self.first:
-            self.first = message
+            self.first = message[:_LONGEST_ERROR]
 
 
 def _asked(conditions: Iterable[str], context: Context) -> Sequence[_Asked]:
