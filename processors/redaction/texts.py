@@ -144,8 +144,16 @@ class TextMask:
 
     def _as_wholes(self, asked: Sequence[Asked]) -> list[Masked | None]:
         hits = set(self._scanner.hits([text for text, _, _ in asked]))
+        masked = Masked(_WHOLE, (TOO_MANY.name,), removes=False, drops=False)
+        is_simple = self._policy.is_simple
         return [
-            self.as_secret(text, TOO_MANY) if text and (index in hits or is_introduced) else None
+            (
+                masked
+                if is_simple and _STARS not in text and HASHED_PREFIX not in text
+                else self.as_secret(text, TOO_MANY)
+            )
+            if text and (index in hits or is_introduced)
+            else None
             for index, (text, _, is_introduced) in enumerate(asked)
         ]
 
