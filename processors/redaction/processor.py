@@ -58,7 +58,7 @@ class Redaction:
     def _mask(self, batch: Batch) -> Batch | None:
         where = places(batch.signal, complete=self._drops_unknown)
         mask, memories = self._common
-        mask.effort.begin()
+        mask.effort.begin(len(batch.wire))
         rewritten = rewrite(batch.wire, where, memories, mask.audit, always=self._drops_unknown)
         if rewritten is None:
             return batch

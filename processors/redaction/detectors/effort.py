@@ -8,6 +8,8 @@ NODE = 1
 """What it costs to look at a value in a map or an array."""
 MOST = 131_072
 """What one request may cost in all: some 65,000 candidates."""
+_BYTES_FOR_MORE = 32
+"""Bytes of a request for each further unit: those of more than 4 MiB may cost more."""
 
 
 class ExhaustedError(Exception):
@@ -21,9 +23,9 @@ class Effort:
         self._most = most
         self.left = most
 
-    def begin(self) -> None:
-        """Begin with the next request."""
-        self.left = self._most
+    def begin(self, size: int) -> None:
+        """Begin with the next request, of so many bytes."""
+        self.left = max(self._most, size // _BYTES_FOR_MORE)
 
     def spend(self, cost: int) -> None:
         """Take what something costs.

@@ -11,6 +11,7 @@ from collector.batch import Batch, Signal
 from collector.registry import Kind, load_factory
 from collector.testing import make_logs, make_spans, settings
 from processors.redaction.config import RedactionConfig
+from processors.redaction.detectors.effort import Effort
 from processors.redaction.detectors.scanner import Scanner
 from processors.redaction.keys import KeyRules
 from processors.redaction.texts import Policy
@@ -188,3 +189,13 @@ def test_values_of_more_keys_than_are_tried_at_once_are_masked_if_the_keys_may_s
     masked = redaction.process(Batch(Signal.TRACES, wire=many, items=1))
 
     assert masked.wire.count(text(b"***")) == 6000
+
+
+def test_a_larger_request_may_cost_more():
+    effort = Effort(most=100)
+
+    effort.begin(3200)
+    assert 100 == effort.left
+
+    effort.begin(64_000)
+    assert 2000 == effort.left
