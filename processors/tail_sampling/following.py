@@ -158,7 +158,7 @@ class FollowingLogs:
         self._size -= held.size
         if waits:
             self._common.wait_no_longer(trace_id, self)
-        self._follow(held.parts(), kept=kept, because=because)
+        self._follow(held.parts, kept=kept, because=because)
         held.forget()
 
     def _follow(self, parts: Sequence[Part], *, kept: bool, because: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from collector.api import Clock
 from processors.tail_sampling.grouping import Entries
@@ -14,37 +14,22 @@ _TICK = 0.1
 """Seconds between two rounds of deciding at least, so that what is kept goes out in large requests."""
 
 
-class Held:
-    """What has come of one trace.  A million spans may be held, so there are two objects for each trace and no more."""
+class Held(Trace):
+    """A trace of which more may come.  A million spans may be held, so it is two objects and no more."""
 
-    __slots__ = ("_places", "entries", "has_root", "since", "size", "trace_id")
+    __slots__ = ("_places", "entries", "has_root", "since")
 
     def __init__(self, trace_id: bytes, entries: Entries, size: int, now: float) -> None:
-        self.trace_id = trace_id
-        self.entries = entries
-        self.size = size
-        """Bytes of all records."""
+        super().__init__(trace_id, (), size)
+        self.entries: Entries = entries
         self.since = now
         """When the first record came: the same number object for all of a request."""
         self.has_root = False
         self._places = 1  # origins among the entries
 
     @property
-    def records(self) -> int:
-        """How many there are, until they are let go of."""
-        return len(self.entries) - self._places
-
-    def add(self, entries: Entries, size: int) -> None:
-        """Take over records of the same trace that came together."""
-        if self._places == 1 and entries[0] is self.entries[0]:
-            self.entries += entries[1:]
-        else:
-            self.entries += entries
-            self._places += 1
-        self.size += size
-
-    def parts(self) -> list[Part]:
-        """Return the records with their origins, each origin once, in the order in which they first came."""
+    def parts(self) -> Sequence[Part]:
+        """The records with their origins, each origin once, in the order in which they first came."""
         if self._places == 1:
             return [part_of(self.entries)]
         by_origin: dict[Origin, list[bytes]] = {}
@@ -56,13 +41,34 @@ class Held:
                 records = by_origin.setdefault(entry, [])
         return [Part(origin, records) for origin, records in by_origin.items()]
 
-    def trace(self) -> Trace:
-        """Return what policies look at."""
-        return Trace(self.trace_id, self.parts(), self.size)
+    @property
+    def raws(self) -> Sequence[bytes]:
+        return self.entries[1:] if self._places == 1 else [raw for raw in self.entries if isinstance(raw, bytes)]
+
+    @property
+    def origins(self) -> Sequence[Origin]:
+        return self.entries[:1] if self._places == 1 else [part.origin for part in self.parts]
+
+    @property
+    def records(self) -> int:
+        """How many there are, until they are let go of."""
+        return len(self.entries) - self._places
+
+    span_count = records
+
+    def add(self, entries: Entries, size: int) -> None:
+        """Take over records of the same trace that came together."""
+        if self._places == 1 and entries[0] is self.entries[0]:
+            self.entries += entries[1:]
+        else:
+            self.entries += entries
+            self._places += 1
+        self.size += size
 
     def forget(self) -> None:
         """Let go of the records.  This object may have to wait in a line until its time comes."""
         self.entries = []
+        self._text = self._glance = self._heads = None
 
     @property
     def is_waiting(self) -> bool:

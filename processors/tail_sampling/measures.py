@@ -7,10 +7,14 @@ may look at them has a turn.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import Counter as Counts
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from collector.api import ComponentTelemetry, Counter, Settings
-from processors.tail_sampling.policy import Verdict, Vote
+from processors.tail_sampling.evaluation import Outcome
+from processors.tail_sampling.held import Held
+from processors.tail_sampling.policy import Vote
 
 PREFIX = "otelcol_processor_tail_sampling_"
 _AGES = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
@@ -18,6 +22,7 @@ _AGES = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 _LATENCIES = (1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0)
 """The same of milliseconds."""
 _MOST_TALLIES = 1000
+_since = attrgetter("since")
 
 
 class Measures:
@@ -44,7 +49,7 @@ class Measures:
         self.timer_latency = Histogram(
             telemetry, "sampling_decision_timer_latency", "Milliseconds that a round of decisions took.", _LATENCIES
         )
-        self._tallies: dict[tuple[object, ...], _Tally] = {}
+        self._tallies: dict[Outcome, _Tally] = {}
         self._late = {
             kept: self._counter(
                 "early_releases_from_cache_decision",
@@ -54,22 +59,18 @@ class Measures:
             for kept in (False, True)
         }
 
-    def decided(self, decision: str, kept: bool, votes: Sequence[Verdict | None], spans: int) -> None:
-        """Count one trace.
-
-        Args:
-            decision: sampled, not_sampled or dropped.
-            kept: whether it is sent.
-            votes: of as many policies as were asked; None for an error.
-            spans: how many it has.
-        """
-        # members of an enumeration are one object each, and hashing them takes longer than all the rest
-        key = (decision, kept, *[0 if verdict is None else id(verdict.vote) for verdict in votes])
-        tally = self._tallies.get(key)
+    def decided(self, outcome: Outcome, spans: int) -> None:
+        """Count one trace, of so many spans."""
+        tally = self._tallies.get(outcome)
         if tally is None:
-            tally = self._tallies[key] = _Tally(self._counters_of(decision, kept, votes))
+            tally = self._tallies[outcome] = _Tally(self._counters_of(outcome))
         tally.traces += 1
         tally.spans += spans
+
+    def removed(self, traces: Iterable[Held], now: float) -> None:
+        """Count how old traces are on which is decided.  All that began in one request are of the same age."""
+        for since, count in Counts(map(_since, traces)).items():
+            self.removal_age.observe(now - since, count)
 
     def late(self, kept: bool, spans: int) -> None:
         """Count spans that follow a decision."""
@@ -85,14 +86,14 @@ class Measures:
         for histogram in (self.removal_age, self.late_age, self.timer_latency):
             histogram.settle()
 
-    def _counters_of(self, decision: str, kept: bool, votes: Sequence[Verdict | None]) -> _Counters:
-        labels = {"sampled": _text(kept), "decision": decision}
+    def _counters_of(self, outcome: Outcome) -> _Counters:
+        labels = {"sampled": _text(outcome.kept), "decision": outcome.decision}
         traces = [self._counter("global_count_traces_sampled", "Traces decided on.", **labels)]
         spans = []
-        for policy, verdict in zip(self._policies, votes, strict=False):
-            if verdict is not None:
-                word = "dropped" if verdict.vote is Vote.DROPPED else _WORDS[verdict.is_sampled]
-                labels = {"policy": policy, "sampled": _text(verdict.is_sampled), "decision": word}
+        for policy, vote in zip(self._policies, outcome.votes, strict=False):
+            if vote is not None:
+                word = "dropped" if vote is Vote.DROPPED else _WORDS[vote.is_sampled]
+                labels = {"policy": policy, "sampled": _text(vote.is_sampled), "decision": word}
                 traces.append(self._counter("count_traces_sampled", "Traces on which a policy voted.", **labels))
                 spans.append(self._counter("count_spans_sampled", "Spans of these traces.", **labels))
         return traces, spans
@@ -137,11 +138,11 @@ class Histogram:
         self._new_sum = 0.0
         self._new_count = 0
 
-    def observe(self, value: float) -> None:
+    def observe(self, value: float, times: int = 1) -> None:
         """Count a value, which is seen after `settle`."""
-        self._new[bisect_left(self._bounds, value)] += 1
-        self._new_sum += value
-        self._new_count += 1
+        self._new[bisect_left(self._bounds, value)] += times
+        self._new_sum += value * times
+        self._new_count += times
 
     def settle(self) -> None:
         """Have everything seen that was counted until now."""

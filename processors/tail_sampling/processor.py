@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,10 +23,12 @@ from processors.tail_sampling.verdicts import Decides, Verdicts
 
 _SLICE = 0.005
 """Seconds of deciding after which others have their turn."""
-_CHECK = 16
-"""Traces between two looks at the clock."""
-_MOST_IN_A_SLICE = 512
-"""Traces after which others have their turn in any case."""
+_PORTION = 64
+"""Traces on which is decided together, between two looks at the clock."""
+_PORTION_BYTES = 1 << 18
+"""Bytes of their spans: what is read stays in the processor's cache."""
+_MOST_IN_A_SLICE = 8
+"""Portions after which others have their turn in any case."""
 _PARENT: Any = project(Span, {"parent_span_id": VALUE})
 _HAS_PARENT = b'"\x08'
 """How the parent is written of a span that begins with a trace id and a span id: field 4 with 8 bytes."""
@@ -135,7 +137,8 @@ class TailSampling:
     def decide_now(self, trace_ids: Iterable[bytes]) -> None:
         for trace_id in trace_ids:
             if held := self._traces.get(trace_id):
-                self._decide(held, self._settings.clock.monotonic(), How.SHUTDOWN)
+                self._forget(held)
+                self._decide([held], self._settings.clock.monotonic(), How.SHUTDOWN)
         self._settle()
 
     def _take(self, trace_id: bytes, entries: Entries, now: float, *, is_decided: bool) -> None:
@@ -196,18 +199,31 @@ class TailSampling:
         """Decide for as long as one may hold the loop; return whether that was all."""
         clock = self._settings.clock
         started = clock.monotonic()
-        for count, held in enumerate(traces, 1):
-            self._decide(held, started, how)
-            if count % _CHECK == 0 and (count >= _MOST_IN_A_SLICE or clock.monotonic() - started > _SLICE):
-                return False
-        return True
+        for _ in range(_MOST_IN_A_SLICE):
+            if not (portion := self._portion(traces)):
+                return True
+            self._decide(portion, started, how)
+            if clock.monotonic() - started > _SLICE:
+                break
+        return False
 
-    def _decide(self, held: Held, now: float, how: How) -> None:
-        self._forget(held)
+    def _portion(self, traces: Iterator[Held]) -> Sequence[Held]:
+        """Return the next traces on which to decide together; they are held no longer."""
+        portion: list[Held] = []
+        size = 0
+        for held in traces:
+            self._forget(held)
+            portion.append(held)
+            size += held.size
+            if len(portion) >= _PORTION or size >= _PORTION_BYTES:
+                break
+        return portion
+
+    def _decide(self, portion: Sequence[Held], now: float, how: How) -> None:
         if how is How.SHUTDOWN and self._config.drop_pending_traces_on_shutdown:
-            self._verdicts.leave(held)
+            self._verdicts.leave(portion)
         else:
-            self._verdicts.decide(held, now, how)
+            self._verdicts.decide(portion, now, how)
 
     def _forget(self, held: Held) -> None:
         del self._traces[held.trace_id]

@@ -70,12 +70,12 @@ class Trace:
     Everything is looked up if asked for, and what several policies ask for once.
     """
 
-    __slots__ = ("_glance", "_heads", "_text", "parts", "size", "trace_id")
+    __slots__ = ("_glance", "_heads", "_parts", "_text", "size", "trace_id")
 
     def __init__(self, trace_id: bytes, parts: Sequence[Part], size: int) -> None:
         self.trace_id = trace_id
         """16 bytes."""
-        self.parts = parts
+        self._parts = parts
         self.size = size
         """Bytes of all spans."""
         self._text: bytes | None = None
@@ -83,25 +83,38 @@ class Trace:
         self._heads: Sequence[Any] | None = None
 
     @property
+    def parts(self) -> Sequence[Part]:
+        """Its spans, by where they stood."""
+        return self._parts
+
+    @property
+    def origins(self) -> Sequence[Origin]:
+        """Where its spans stood."""
+        return [part.origin for part in self.parts]
+
+    @property
     def span_count(self) -> int:
         return sum([len(part.spans) for part in self.parts])
+
+    @property
+    def raws(self) -> Sequence[bytes]:
+        """Every span as its bytes."""
+        parts = self.parts
+        return parts[0].spans if len(parts) == 1 else [span for part in parts for span in part.spans]
 
     @property
     def text(self) -> bytes:
         """The bytes of all spans, one after the other, to search for keys and texts that must be there."""
         text = self._text
         if text is None:
-            parts = self.parts
-            spans = parts[0].spans if len(parts) == 1 else [span for part in parts for span in part.spans]
-            text = self._text = b"".join(spans)
+            text = self._text = b"".join(self.raws)
         return text
 
     @property
     def heads(self) -> Sequence[Any]:
         """Every span as a message of what has no list in it: times, status code, flags, trace state, parent."""
         if self._heads is None:
-            spans = [span for part in self.parts for span in part.spans]
-            self._heads = list(_HEAD.FromString(_SPANS(spans=spans).SerializeToString()).spans)
+            self._heads = list(_HEAD.FromString(_SPANS(spans=self.raws).SerializeToString()).spans)
         return self._heads
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import KeysView, Mapping, Sequence
+from collections.abc import Iterable, KeysView, Mapping, Sequence
 from typing import Any, Protocol
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -12,48 +12,21 @@ from collector.sampling import ALWAYS, with_threshold
 from collector.wire.projection import EVERY, project
 from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
+from processors.tail_sampling.evaluation import Decision, Outcome
 from processors.tail_sampling.grouping import Entries
-from processors.tail_sampling.held import Held, part_of
+from processors.tail_sampling.held import Held
 from processors.tail_sampling.measures import Measures
 from processors.tail_sampling.outbox import Outbox
-from processors.tail_sampling.policy import Policy, Verdict
+from processors.tail_sampling.policy import Policy
 from processors.tail_sampling.remembered import DroppedTraces, Kept, KeptTraces, Reason
 from processors.tail_sampling.ring import How, Ring
-from processors.tail_sampling.trace import Part, Trace
+from processors.tail_sampling.trace import Part
+from processors.tail_sampling.traces import Traces
 
 _STATES: Any = project(Span, {"trace_state": EVERY})
+_NOBODY_VOTED = Outcome((), "not_sampled", "")
 _MOST_REASONS = 10_000
 """Reasons that are shared; there is one for each policy, unless somebody writes policies that invent names."""
-
-
-class Decision(Protocol):
-    """What all policies together say of a trace."""
-
-    @property
-    def kept(self) -> bool: ...
-    @property
-    def policy(self) -> str:
-        """The name of the one that decided; empty if none did."""
-
-    @property
-    def composite(self) -> str:
-        """The sub-policy of a composite policy that decided; empty for others."""
-
-    @property
-    def decision(self) -> str:
-        """sampled, not_sampled or dropped."""
-
-    @property
-    def threshold(self) -> int:
-        """The rejection threshold (`collector.sampling`) that a kept trace passed."""
-
-    @property
-    def randomness(self) -> int | None:
-        """What was compared with the threshold, if it is not the trace's own."""
-
-    @property
-    def votes(self) -> Sequence[Verdict | None]:
-        """Of each policy that was asked; None for an error."""
 
 
 class Decides(Protocol):
@@ -63,7 +36,7 @@ class Decides(Protocol):
     def policies(self) -> Mapping[str, Policy]:
         """By name, in the order of the votes."""
 
-    def decide(self, trace: Trace, now: float) -> Decision: ...
+    def decide(self, traces: Traces, now: float) -> Sequence[Decision]: ...
 
 
 class Verdicts:
@@ -94,44 +67,55 @@ class Verdicts:
         self._reasons: dict[tuple[str, str, bool], Reason] = {}
         self._sampled_out = 0
 
-    def decide(self, held: Held, now: float, how: How) -> bool:
-        """Send the spans of a trace, or drop them; return whether they are sent.  A bug in a policy costs its trace."""
-        trace = held.trace()
-        self._measures.removal_age.observe(now - held.since)
+    def decide(self, traces: Sequence[Held], now: float, how: How) -> None:
+        """Send the spans of each of some traces, or drop them.  A bug in a policy costs the trace it is about."""
         try:
-            decision = self._decides.decide(trace, now)
+            decisions = self._decides.decide(Traces(traces), now)
         except Exception as bug:
-            self._settings.logger.error("%s: unexpected error, a trace is dropped", self._settings.id, exc_info=bug)
-            self._settings.telemetry.held(Signal.TRACES, -held.records)
-            self._settings.telemetry.dropped(Signal.TRACES, DropReason.PLUGIN_ERROR, held.records)
-            self._end(held, how)
-            return False
-        self._note(held, decision, how)
-        if decision.kept:
-            reason = self._reason(decision.policy, decision.composite)
-            self._kept.add(held.trace_id, Kept(reason, decision.threshold, decision.randomness, now))
-            self._send(trace.parts, reason, decision.threshold, decision.randomness)
-        else:
-            self._sampled_out += held.records
-            self._dropped.add(held.trace_id)
-        held.forget()
-        self._common.decided(held.trace_id, kept=decision.kept)
-        return decision.kept
+            if len(traces) == 1:
+                self._lose(traces[0], bug, how)
+            else:
+                for held in traces:
+                    self.decide([held], now, how)
+            return
+        self._measures.removed(traces, now)
+        at = self._settings.clock.time()
+        for held, decision in zip(traces, decisions, strict=True):
+            spans, outcome = held.span_count, decision.outcome
+            self._measures.decided(outcome, spans)
+            self._ring.note(
+                held.trace_id,
+                at=at,
+                spans=spans,
+                kept=outcome.kept,
+                policy=outcome.policy,
+                verdicts=decision.votes,
+                how=how,
+                threshold=decision.threshold,
+            )
+            if outcome.kept:
+                self._keep(held, decision, now)
+            else:
+                self._sampled_out += spans
+                self._dropped.add(held.trace_id)
+            held.forget()
+            self._common.decided(held.trace_id, kept=outcome.kept)
 
     def too_large(self, held: Held) -> None:
         """Drop a trace of which there is more than anybody wants."""
         self._drop(held, How.TRACE_SIZE)
         self._measures.too_large.add(1)
 
-    def leave(self, held: Held) -> None:
-        """Drop a trace that nobody has time to decide on."""
-        self._drop(held, How.SHUTDOWN)
+    def leave(self, traces: Iterable[Held]) -> None:
+        """Drop traces that nobody has time to decide on."""
+        for held in traces:
+            self._drop(held, How.SHUTDOWN)
 
     def follow(self, trace_id: bytes, entries: Entries, now: float) -> bool:
         """Do with late spans as was decided on their trace; return whether that is remembered."""
         if kept := self._kept.find(trace_id):
             reason = self._reason(kept.reason.policy, kept.reason.composite, is_late=True)
-            self._send([part_of(entries)], reason, kept.threshold, kept.randomness)
+            self._send([Part(entries[0], entries[1:])], reason, kept.threshold, kept.randomness)
             self._measures.late_age.observe(now - kept.when)
         elif trace_id in self._dropped:
             self._sampled_out += len(entries) - 1
@@ -169,32 +153,31 @@ class Verdicts:
             self._settings.telemetry.held(Signal.TRACES, -dropped)
             self._settings.telemetry.dropped(Signal.TRACES, DropReason.SAMPLED_OUT, dropped)
 
+    def _keep(self, held: Held, decision: Decision, now: float) -> None:
+        reason = self._reason(decision.policy, decision.composite)
+        self._kept.add(held.trace_id, Kept(reason, decision.threshold, decision.randomness, now))
+        self._send(held.parts, reason, decision.threshold, decision.randomness)
+
     def _drop(self, held: Held, how: How) -> None:
-        self._sampled_out += held.records
+        self._sampled_out += held.span_count
+        self._end(held, how)
+
+    def _lose(self, held: Held, bug: Exception, how: How) -> None:
+        self._settings.logger.error("%s: unexpected error, a trace is dropped", self._settings.id, exc_info=bug)
+        self._settings.telemetry.held(Signal.TRACES, -held.span_count)
+        self._settings.telemetry.dropped(Signal.TRACES, DropReason.PLUGIN_ERROR, held.span_count)
+        self._measures.removed([held], self._settings.clock.monotonic())
         self._end(held, how)
 
     def _end(self, held: Held, how: How) -> None:
         """Remember that a trace is not kept on which no policy has voted."""
+        spans = held.span_count
         self._dropped.add(held.trace_id)
-        self._measures.decided("not_sampled", False, (), held.records)
+        self._measures.decided(_NOBODY_VOTED, spans)
         at = self._settings.clock.time()
-        self._ring.note(held.trace_id, at=at, spans=held.records, kept=False, policy="", verdicts=(), how=how)
+        self._ring.note(held.trace_id, at=at, spans=spans, kept=False, policy="", verdicts=(), how=how)
         held.forget()
         self._common.decided(held.trace_id, kept=False)
-
-    def _note(self, held: Held, decision: Decision, how: How) -> None:
-        spans = held.records
-        self._measures.decided(decision.decision, decision.kept, decision.votes, spans)
-        self._ring.note(
-            held.trace_id,
-            at=self._settings.clock.time(),
-            spans=spans,
-            kept=decision.kept,
-            policy=decision.policy,
-            verdicts=decision.votes,
-            how=how,
-            threshold=decision.threshold,
-        )
 
     def _send(self, parts: Sequence[Part], reason: Reason, threshold: int, explicit: int | None) -> None:
         for origin, spans in parts:

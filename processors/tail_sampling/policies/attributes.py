@@ -16,6 +16,7 @@ from processors.tail_sampling.policies.config import (
 )
 from processors.tail_sampling.policy import NOT_SAMPLED, Verdict, Vote
 from processors.tail_sampling.trace import Trace, read_resource
+from processors.tail_sampling.traces import Traces
 
 _FEW = 8
 """Texts that are searched for one by one before anything is decoded."""
@@ -58,6 +59,15 @@ class AttributePolicy:
             value = self._find_in_resources(trace)
         return self._nothing if value is None else Verdict(self._something, _told(value))
 
+    def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
+        resources = {origin.resource for trace in traces for origin in trace.origins}
+        if any(self._value_in(resource) is not None for resource in resources):
+            return [self.evaluate(trace, now) for trace in traces]
+        verdicts = [self._nothing] * len(traces)
+        for place in {place for text in self._texts for place in traces.mentioning(text)}:
+            verdicts[place] = self.evaluate(traces[place], now)
+        return verdicts
+
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         return {"key": self._key} if verdict.value is None else {"key": self._key, "value": verdict.value}
 
@@ -72,12 +82,14 @@ class AttributePolicy:
 
     def _find_in_resources(self, trace: Trace) -> Any:
         for part in trace.parts:
-            resource = part.origin.resource
-            is_short = len(resource) <= _LONGEST_REMEMBERED
-            value = self._in_resource(resource) if is_short else self._find_in_resource(resource)
+            value = self._value_in(part.origin.resource)
             if value is not None:
                 return value
         return None
+
+    def _value_in(self, resource: bytes) -> Any:
+        is_short = len(resource) <= _LONGEST_REMEMBERED
+        return self._in_resource(resource) if is_short else self._find_in_resource(resource)
 
     def _find_in_resource(self, resource: bytes) -> Any:
         if self._may_match(resource):

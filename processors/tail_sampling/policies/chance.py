@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collector import sampling
 from processors.tail_sampling.policies.config import ProbabilisticConfig
 from processors.tail_sampling.policy import Verdict, Vote
 from processors.tail_sampling.trace import Trace
+from processors.tail_sampling.traces import Traces
 
 # FNV-1a of 64 bits: draft-eastlake-fnv, "FNV Constants"
 _OFFSET = 0xCBF29CE484222325
 _PRIME = 0x100000001B3
 _MOST = (1 << 64) - 1
+_EXPLICIT = b"rv:"
+"""What a trace state has in it that says which randomness decides."""
 
 
 def fnv1a(data: bytes, start: int = _OFFSET) -> int:
@@ -44,6 +47,13 @@ class Probabilistic:
     def evaluate(self, trace: Trace, now: float) -> Verdict:
         return self._sampled if randomness_of(trace) >= self._threshold else self._not_sampled
 
+    def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
+        if any(_EXPLICIT in state for state in traces.trace_states):
+            return [self.evaluate(trace, now) for trace in traces]
+        sampled, not_sampled, least = self._sampled, self._not_sampled, self._threshold
+        randomness = sampling.randomness
+        return [sampled if randomness(trace.trace_id) >= least else not_sampled for trace in traces]
+
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         return {"sampling_percentage": self._config.sampling_percentage}
 
@@ -67,6 +77,9 @@ class Hashed:
         if found > self._most:
             return Verdict(Vote.NOT_SAMPLED)
         return Verdict(Vote.SAMPLED, None, self._threshold, (_MOST - found) >> 8)
+
+    def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
+        return [self.evaluate(trace, now) for trace in traces]
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         return {"sampling_percentage": self._config.sampling_percentage, "hash_salt": self._config.hash_salt}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from processors.tail_sampling.policies.config import CompositeConfig
 from processors.tail_sampling.policies.limits import TokenBucket
-from processors.tail_sampling.policy import Choice, Policy, Verdict, Vote
+from processors.tail_sampling.policy import AtOnce, Choice, Policy, Verdict, Vote, at_once
 from processors.tail_sampling.trace import Trace
+from processors.tail_sampling.traces import Traces
 
 
 class NamedPolicy(NamedTuple):
@@ -26,11 +27,21 @@ class All:
     def __init__(self, policies: Sequence[NamedPolicy], yes: Vote = Vote.SAMPLED) -> None:
         self._policies = policies
         self._yes = yes
+        self.evaluate_all: AtOnce | None = None
+        votes = [at_once(each.policy) for each in policies]
+        if None not in votes:
+            self._votes = [vote for vote in votes if vote is not None]
+            self.evaluate_all = self._evaluate_all
 
     def evaluate(self, trace: Trace, now: float) -> Verdict:
+        return self._verdict(each.policy.evaluate(trace, now) for each in self._policies)
+
+    def _evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
+        return list(map(self._verdict, zip(*[vote(traces, now) for vote in self._votes], strict=True)))
+
+    def _verdict(self, each: Iterable[Verdict]) -> Verdict:
         verdicts: list[Verdict] = []
-        for _, policy, _ in self._policies:
-            verdict = policy.evaluate(trace, now)
+        for verdict in each:
             verdicts.append(verdict)
             if not verdict.is_sampled:
                 return Verdict(Vote.NOT_SAMPLED, tuple(verdicts))
@@ -48,10 +59,13 @@ class Not:
 
     def __init__(self, policy: NamedPolicy) -> None:
         self._policy = policy
+        vote = at_once(policy.policy)
+        self.evaluate_all: AtOnce | None = (
+            None if vote is None else lambda traces, now: list(map(_reversed, vote(traces, now)))
+        )
 
     def evaluate(self, trace: Trace, now: float) -> Verdict:
-        inner = self._policy.policy.evaluate(trace, now)
-        return Verdict(Vote.NOT_SAMPLED if inner.is_sampled else Vote.SAMPLED, inner)
+        return _reversed(self._policy.policy.evaluate(trace, now))
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         inner: Any = verdict.value
@@ -97,6 +111,10 @@ class Composite:
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         choice: Any = verdict.value
         return {"composite_sub_policy": choice.policy or None, "used_up": list(choice.full)}
+
+
+def _reversed(inner: Verdict) -> Verdict:
+    return Verdict(Vote.NOT_SAMPLED if inner.is_sampled else Vote.SAMPLED, inner)
 
 
 def _threshold(verdict: Verdict) -> int:

@@ -10,6 +10,7 @@ from collector.ottl.condition import Context, EventOf, Parsed, parsed
 from processors.tail_sampling.policies.config import OttlConditionConfig
 from processors.tail_sampling.policy import NOT_SAMPLED, Verdict, Vote
 from processors.tail_sampling.trace import Trace
+from processors.tail_sampling.traces import Traces
 
 
 class Found(NamedTuple):
@@ -47,6 +48,11 @@ class Conditions:
             if true is not None:
                 return true.sampled if not errors.first else Verdict(Vote.SAMPLED, Found(true.text, errors.first))
         return Verdict(Vote.NOT_SAMPLED, Found("", errors.first)) if errors.first else NOT_SAMPLED
+
+    def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
+        if _possible(self._of_spans, traces.text) or _possible(self._of_events, traces.text):
+            return [self.evaluate(trace, now) for trace in traces]
+        return [NOT_SAMPLED] * len(traces)
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         found: Any = verdict.value or Found("")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collector.api import ComponentConfig
@@ -14,6 +14,7 @@ from processors.tail_sampling.policies.config import (
 )
 from processors.tail_sampling.policy import NOT_SAMPLED, SAMPLED, Verdict, Vote
 from processors.tail_sampling.trace import Trace
+from processors.tail_sampling.traces import Traces
 
 _SAMPLED, _NOT_SAMPLED = Vote.SAMPLED, Vote.NOT_SAMPLED  # looking up a member of an enum costs as much as a vote
 _MILLISECOND = 1_000_000
@@ -28,6 +29,9 @@ class AlwaysSample:
 
     def evaluate(self, trace: Trace, now: float) -> Verdict:
         return SAMPLED
+
+    def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
+        return [SAMPLED] * len(traces)
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         return {}
@@ -45,7 +49,12 @@ class Latency:
         duration = trace.longest_duration()
         if 0 <= duration < self._least:
             return Verdict(_NOT_SAMPLED, duration)
-        duration = trace.duration
+        return self._verdict(trace.duration)
+
+    def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
+        return list(map(self._verdict, traces.durations))
+
+    def _verdict(self, duration: int) -> Verdict:
         return Verdict(_SAMPLED if self._least <= duration <= self._most else _NOT_SAMPLED, duration)
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
@@ -65,6 +74,13 @@ class StatusCode:
                 return verdict
         return NOT_SAMPLED
 
+    def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
+        verdicts = [NOT_SAMPLED] * len(traces)
+        for code, verdict in reversed(self._verdicts.items()):
+            for place in traces.with_status(code):
+                verdicts[place] = verdict
+        return verdicts
+
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         wanted = [sampled.value for sampled in self._verdicts.values()]
         return {"status_codes": wanted} if verdict.value is None else {"status_code": verdict.value}
@@ -81,6 +97,9 @@ class SpanCount:
         is_sampled = least <= spans and (not most or spans <= most)
         return Verdict(_SAMPLED if is_sampled else _NOT_SAMPLED, spans)
 
+    def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
+        return [self.evaluate(trace, now) for trace in traces]
+
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         return {"spans": verdict.value, **_given(self._config)}
 
@@ -90,6 +109,9 @@ class TraceFlags:
 
     def evaluate(self, trace: Trace, now: float) -> Verdict:
         return SAMPLED if any(head.flags & _SAMPLED_FLAG for head in trace.heads) else NOT_SAMPLED
+
+    def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
+        return [self.evaluate(trace, now) for trace in traces]
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         return {"sampled_flag": verdict.is_sampled}
@@ -110,6 +132,11 @@ class TraceStateMember:
                 if key == self._needle[:-1] and value in self._values:
                     return Verdict(Vote.SAMPLED, value)
         return NOT_SAMPLED
+
+    def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
+        if any(self._needle in state for state in traces.trace_states):
+            return [self.evaluate(trace, now) for trace in traces]
+        return [NOT_SAMPLED] * len(traces)
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         value = verdict.value

@@ -12,6 +12,7 @@ from processors.tail_sampling.evaluation import Decision, Evaluator
 from processors.tail_sampling.policies.combined import NamedPolicy
 from processors.tail_sampling.policy import Verdict, Vote
 from processors.tail_sampling.trace import Trace
+from processors.tail_sampling.traces import Traces
 
 
 class _Says:
@@ -35,7 +36,7 @@ def decide(*verdicts: Vote | Verdict | None, first: bool = False, errors: list[s
         policies.append(NamedPolicy(f"p{i}", _Says(verdict), is_drop))
     seen = [] if errors is None else errors
     evaluator = Evaluator(policies, sample_on_first_match=first, on_error=lambda name, _error: seen.append(name))
-    return evaluator.decide(Trace(bytes(16), [], 0), 0.0)
+    return evaluator.decide(Traces([Trace(bytes(16), [], 0)]), 0.0)[0]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,9 @@ def decide(*verdicts: Vote | Verdict | None, first: bool = False, errors: list[s
 def test_vetoes_come_first_then_who_sampled_then_what_was_not_found(
     votes: list[Vote], kept: bool, policy: str, decision: str
 ) -> None:
-    assert (kept, policy, decision) == decide(*votes)[:3]
+    found = decide(*votes)
+
+    assert (kept, policy, decision) == (found.kept, found.policy, found.decision)
 
 
 def test_a_trace_kept_for_certain_stands_for_itself_alone() -> None:
@@ -65,7 +68,7 @@ def test_a_policy_with_an_error_is_told_and_has_no_vote() -> None:
     errors: list[str] = []
     decision = decide(None, Vote.SAMPLED, errors=errors)
 
-    assert (["p0"], "p1", [None, Verdict(Vote.SAMPLED)]) == (errors, decision.policy, decision.votes)
+    assert (["p0"], "p1", (None, Verdict(Vote.SAMPLED))) == (errors, decision.policy, decision.votes)
 
 
 def test_nobody_is_asked_after_the_first_match_if_told_so() -> None:

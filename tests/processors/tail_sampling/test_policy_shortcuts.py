@@ -14,7 +14,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
 
 from collector import sampling
 from processors.tail_sampling.evaluation import Evaluator
+from processors.tail_sampling.policy import at_once
 from processors.tail_sampling.trace import Origin, Part, Trace
+from processors.tail_sampling.traces import Traces
 from tests.processors.tail_sampling.test_policies import policies, policy
 
 _MS = 1_000_000
@@ -43,6 +45,7 @@ _PIECES = [
     Span(name="k v ot=rv:fffffffffffff0", flags=1).SerializeToString(),
 ]
 _RAW = st.lists(st.sampled_from(_PIECES), max_size=6).map(b"".join)
+_RAW_WITHOUT_TIMES = st.lists(st.sampled_from(_PIECES[2 * len(_TIMES) :]), max_size=4).map(b"".join)
 _RESOURCE = st.lists(st.sampled_from([("k", "v"), ("k", 7), ("k", True), ("v", "k")]), max_size=2)
 
 
@@ -55,6 +58,13 @@ def _trace(parts: Sequence[tuple[Sequence[bytes], Sequence[tuple[str, Any]]]]) -
 
 
 _TRACES = st.lists(st.tuples(st.lists(_RAW, min_size=1, max_size=3), _RESOURCE), min_size=1, max_size=2).map(_trace)
+
+
+# Encoders write every time once: what is read at once of such spans is that of the right one.
+_USUAL_RAW = st.tuples(st.sampled_from(_TIMES[1:]), st.sampled_from(_TIMES[1:]), _RAW_WITHOUT_TIMES).map(
+    lambda span: b"\x39" + span[0] + span[2] + b"\x41" + span[1]
+)
+_USUAL = st.lists(_USUAL_RAW, min_size=1, max_size=3).map(lambda raws: _trace([(raws, [])]))
 
 
 def _read(trace: Trace) -> list[Span]:
@@ -133,6 +143,20 @@ def test_a_policy_finds_what_a_full_look_at_every_span_finds(settings: str) -> N
     is_the_same()
 
 
+@pytest.mark.parametrize("settings", _PLAIN)
+def test_a_policy_finds_the_same_in_a_trace_among_others(settings: str) -> None:
+    asked, plain = policy(settings), _PLAIN[settings]
+    vote = at_once(asked)
+    assert vote is not None
+
+    @given(traces=st.lists(_TRACES | _USUAL, max_size=4))
+    @example(traces=[_trace([([2 * (b"\x39" + _TIMES[3])], [])]), _trace([([b""], [])])])
+    def is_the_same(traces: list[Trace]) -> None:
+        assert list(map(plain, traces)) == [verdict.is_sampled for verdict in vote(Traces(traces), 0.0)]
+
+    is_the_same()
+
+
 _FOUR = """policies:
   - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
   - {name: slow, type: latency, latency: {threshold_ms: 500}}
@@ -150,7 +174,7 @@ def test_the_decision_is_that_of_a_full_look_by_every_policy(trace: Trace) -> No
     first = next((name for name, vote in zip(evaluator.policies, votes, strict=True) if vote), "")
     for_certain = any(votes[:3])
 
-    decision = evaluator.decide(trace, 0.0)
+    decision = evaluator.decide(Traces([trace]), 0.0)[0]
 
     assert (first != "", first, []) == (decision.kept, decision.policy, errors)
     assert votes == [vote is not None and vote.is_sampled for vote in decision.votes]

@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 from collector.batch import Batch, Signal
 from collector.errors import DropReason, RetryableError
 from collector.records.mapping import records_of
-from collector.sampling import ALWAYS
 from collector.telemetry import DROPPED, HELD
 from collector.testing import Sink, make_spans, settings
 from collector.testing.clock import FakeClock
 from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
-from processors.tail_sampling.evaluation import Decision
+from processors.tail_sampling.evaluation import Decision, Outcome
 from processors.tail_sampling.processor import TailSampling
 from processors.tail_sampling.ring import Ring
 
@@ -27,15 +26,15 @@ class KeepOdd:
 
     policies = MappingProxyType({})
 
-    def decide(self, trace, now):
-        kept = bool(trace.trace_id[-1] % 2)
-        return Decision(kept, "odd", "sampled" if kept else "not_sampled", ALWAYS, ())
+    def decide(self, traces, now):
+        kept, dropped = Outcome((), "sampled", "odd", [0]), Outcome((), "not_sampled", "")
+        return [Decision(kept if trace.trace_id[-1] % 2 else dropped, ()) for trace in traces]
 
 
 class Broken:
     policies = MappingProxyType({})
 
-    def decide(self, trace, now):
+    def decide(self, traces, now):
         raise ZeroDivisionError
 
 
