@@ -8,10 +8,11 @@ from functools import partial
 from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_core import core_schema
 
 from collector.api import ComponentConfig, Signal
 from collector.config_types import or_defaults
-from collector.ottl.condition import Context, context_of, parse_condition
+from collector.ottl.condition import Context, Parsed, context_of, parsed
 from processors.filter.matches import EXCLUDE, INCLUDE, LogMatch, MetricMatch, SpanMatch
 
 CONTEXTS: Mapping[Signal, tuple[Context, ...]] = {
@@ -30,32 +31,50 @@ class ErrorMode(enum.StrEnum):
     PROPAGATE = "propagate"
 
 
+class Condition(str):
+    """A condition as it was written, and as it is asked: parsed once, when the configuration is read."""
+
+    __slots__ = ("context", "parsed")
+
+    context: Context
+    parsed: Parsed
+
+    @classmethod
+    def of(cls, context: Context, text: str) -> Self:
+        """Parse a text.  Raises ValueError if it is no condition on records of this kind."""
+        condition = cls(text)
+        condition.context, condition.parsed = context, parsed(text, context)
+        return condition
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.str_schema()
+
+
 class ConditionGroup(ComponentConfig):
     context: Context | None = Field(
         default=None,
         description="What the conditions are about: `resource`, `scope`, `span`, `spanevent`, `metric`, `datapoint` or "
         "`log`. Told from the prefixes of their paths unless given.",
     )
-    conditions: tuple[str, ...] = Field(min_length=1, description="What meets one of these is dropped.")
+    conditions: tuple[Condition, ...] = Field(min_length=1, description="What meets one of these is dropped.")
     error_mode: ErrorMode | None = Field(
         default=None, description="As that of the processor, for these conditions only."
     )
 
-    def about(self, signal: Signal) -> Iterator[tuple[str, Context]]:
-        """Yield each condition with its context.
+    def about(self, signal: Signal) -> Iterator[Condition]:
+        """Yield the conditions, parsed.
 
         Raises:
-            ValueError: it cannot be asked of records of this signal.
+            ValueError: one of them cannot be asked of records of this signal.
         """
         if self.context and self.context not in CONTEXTS[signal]:
             raise ValueError(f"context: {self.context} is not of {signal}: write one of {', '.join(CONTEXTS[signal])}")
         for place, text in enumerate(self.conditions):
             try:
-                context = self.context or _inferred(text, signal)
-                parse_condition(text, context)
+                yield Condition.of(self.context or _inferred(text, signal), text)
             except ValueError as error:
                 raise ValueError(f"{_nth(place, len(self.conditions))}{error}") from None
-            yield text, context
 
 
 def _inferred(text: str, signal: Signal) -> Context:
@@ -78,8 +97,7 @@ def _as_group(value: Any) -> Any:
 
 
 def _of(signal: Signal, group: ConditionGroup) -> ConditionGroup:
-    list(group.about(signal))
-    return group
+    return group.model_copy(update={"conditions": tuple(group.about(signal))})
 
 
 def _of_one_style(value: Any) -> Any:
@@ -94,17 +112,16 @@ MetricGroup = Annotated[ConditionGroup, _TEXT, AfterValidator(partial(_of, Signa
 LogGroup = Annotated[ConditionGroup, _TEXT, AfterValidator(partial(_of, Signal.LOGS))]
 
 
-def _parses(context: Context, text: str) -> str:
-    parse_condition(text, context)
-    return text
+def _about(context: Context) -> Any:
+    return AfterValidator(partial(Condition.of, context))
 
 
-ResourceCondition = Annotated[str, AfterValidator(partial(_parses, Context.RESOURCE))]
-SpanCondition = Annotated[str, AfterValidator(partial(_parses, Context.SPAN))]
-EventCondition = Annotated[str, AfterValidator(partial(_parses, Context.SPANEVENT))]
-MetricCondition = Annotated[str, AfterValidator(partial(_parses, Context.METRIC))]
-PointCondition = Annotated[str, AfterValidator(partial(_parses, Context.DATAPOINT))]
-LogCondition = Annotated[str, AfterValidator(partial(_parses, Context.LOG))]
+ResourceCondition = Annotated[Condition, _about(Context.RESOURCE)]
+SpanCondition = Annotated[Condition, _about(Context.SPAN)]
+EventCondition = Annotated[Condition, _about(Context.SPANEVENT)]
+MetricCondition = Annotated[Condition, _about(Context.METRIC)]
+PointCondition = Annotated[Condition, _about(Context.DATAPOINT)]
+LogCondition = Annotated[Condition, _about(Context.LOG)]
 
 
 def _dropped(what: str) -> str:
@@ -140,11 +157,8 @@ class LogsConfig(ComponentConfig):
 
 
 SignalConfig: TypeAlias = TracesConfig | MetricsConfig | LogsConfig
-OLD_KEYS: Mapping[str, Context] = {
-    **{str(each): each for each in Context},
-    "log_record": Context.LOG,
-}
-"""What the lists of the old form are about."""
+OLD_KEYS = (*map(str, Context), "log_record")
+"""The lists of conditions in the old form, of any signal."""
 
 
 def _new(contexts: str) -> str:

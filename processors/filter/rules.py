@@ -10,9 +10,9 @@ from typing import Any
 
 from collector.api import Counter, DropReason, PermanentError, Settings, Signal
 from collector.matching.matcher import Matcher, matcher
-from collector.ottl.condition import Context, parsed
+from collector.ottl.condition import Context
 from collector.ottl.expression import Needles
-from processors.filter.config import CONTEXTS, OLD_KEYS, ErrorMode, FilterConfig, SignalConfig
+from processors.filter.config import CONTEXTS, OLD_KEYS, Condition, ErrorMode, FilterConfig, SignalConfig
 
 _ERRORS = "pyotelcol_processor_filter_condition_errors"
 
@@ -87,23 +87,23 @@ class Rules:
     def __init__(self, config: FilterConfig, settings: Settings, signal: Signal) -> None:
         errors = _Errors(settings)
         self.rules = [
-            _rule(text, context, mode, errors)
-            for context in CONTEXTS[signal]
-            for text, about, mode in _conditions(config, signal)
-            if about is context
+            _rule(condition, mode, errors)
+            for condition, mode in sorted(
+                _conditions(config, signal), key=lambda each: CONTEXTS[signal].index(each[0].context)
+            )
         ]
         self.matchers = list(_matchers(config, signal))
         """What does not match all of these is dropped."""
 
 
-def _conditions(config: FilterConfig, signal: Signal) -> Iterator[tuple[str, Context, ErrorMode]]:
+def _conditions(config: FilterConfig, signal: Signal) -> Iterator[tuple[Condition, ErrorMode]]:
     for group in config.groups(signal):
-        for text, context in group.about(signal):
-            yield text, context, group.error_mode or config.error_mode
+        for condition in group.conditions:
+            yield condition, group.error_mode or config.error_mode
     old: SignalConfig = getattr(config, str(signal))
-    for key, context in OLD_KEYS.items():
-        for text in getattr(old, key, ()):
-            yield text, context, config.error_mode
+    for key in OLD_KEYS:
+        for condition in getattr(old, key, ()):
+            yield condition, config.error_mode
 
 
 def _matchers(config: FilterConfig, signal: Signal) -> Iterator[Matcher]:
@@ -123,9 +123,9 @@ def _matchers(config: FilterConfig, signal: Signal) -> Iterator[Matcher]:
             yield found
 
 
-def _rule(text: str, context: Context, mode: ErrorMode, errors: _Errors) -> Rule:
-    condition = parsed(text, context)
-    ask, failed = condition.ask, errors.of(text, mode)
+def _rule(condition: Condition, mode: ErrorMode, errors: _Errors) -> Rule:
+    says = condition.parsed
+    ask, failed = says.ask, errors.of(condition, mode)
 
     def holds(record: Any) -> bool:
         try:
@@ -134,7 +134,7 @@ def _rule(text: str, context: Context, mode: ErrorMode, errors: _Errors) -> Rule
             failed(error)
             return False
 
-    return Rule(context, condition.may_hold, holds, condition.needles)
+    return Rule(condition.context, says.may_hold, holds, says.needles)
 
 
 class _Errors:

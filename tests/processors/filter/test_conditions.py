@@ -8,8 +8,10 @@ import pytest
 
 from collector.api import DropReason, Metric, Signal
 from collector.batch import Batch
+from collector.ottl.condition import parsed
 from collector.testing import make_batch, make_logs, make_metrics, make_spans, run_processor
 from collector.testing import settings as settings_of
+from processors.filter import config
 from processors.filter.config import FilterConfig
 from processors.filter.processor import Filter
 
@@ -180,6 +182,24 @@ def test_a_group_says_what_its_conditions_are_about():
     outcome = through(yaml, SPANS.copy())
 
     assert [[], [], []] == [span.events for span in outcome.records]
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        """{trace_conditions: ['span.name == "a"', 'resource.attributes["k"] == "v"']}""",
+        """{trace_conditions: [{context: span, conditions: ['name == "a"', 'name == "c"']}]}""",
+        """{traces: {span: ['name == "a"'], resource: ['attributes["k"] == "v"']}}""",
+    ],
+)
+def test_each_condition_is_parsed_once_though_there_are_thousands(yaml, monkeypatch):
+    texts = []
+    monkeypatch.setattr(config, "parsed", lambda text, context: texts.append(text) or parsed(text, context))
+
+    outcome = through(yaml, SPANS)
+
+    assert "b" in names(outcome)
+    assert 2 == len(texts)
 
 
 def test_conditions_of_other_signals_are_not_asked():
