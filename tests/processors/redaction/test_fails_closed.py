@@ -55,7 +55,9 @@ def _functions():
                 yield module, name
             elif inspect.isclass(thing):
                 own = {"__call__"} | {name for name in vars(thing) if not name.startswith("__")} - _MADE_BY_PYTHON
-                yield from ((thing, own_name) for own_name in own if inspect.isfunction(vars(thing).get(own_name)))
+                yield from (
+                    (thing, own_name) for own_name in sorted(own) if inspect.isfunction(vars(thing).get(own_name))
+                )
 
 
 FUNCTIONS = {f"{owner.__name__}.{name}": (owner, name) for owner, name in _functions()}
