@@ -8,9 +8,11 @@ HasAttrKeyOnDatapoint and HasAttrOnDatapoint.  They do what those of the OpenTel
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from collector.ottl.comparison import equal
@@ -21,11 +23,12 @@ from collector.records.text import json_text, without_exponent
 
 _ALL = frozenset(Kind)
 _TEXT = frozenset({Kind.STRING})
+_CASES = ("lower", "upper")
 _LIST = frozenset({Kind.LIST})
 _SIZED = frozenset({Kind.STRING, Kind.LIST, Kind.MAP})
 _CONVERTIBLE = NUMBERS | {Kind.STRING, Kind.BOOL, Kind.NIL}
 _INT64 = 1 << 63
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf|nan", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf(?:inity)?|nan", re.ASCII | re.IGNORECASE)
 
 
 class Converter(NamedTuple):
@@ -40,6 +43,8 @@ class Converter(NamedTuple):
     """The only context it has a meaning in; it is then called with the record itself first."""
     is_false_for_nil: bool = False
     """Whether it is false, and does not fail, if its first argument is nil."""
+    choices: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """Parameters that take one of a few texts."""
 
 
 def as_string(value: Any) -> str | None:
@@ -132,20 +137,22 @@ def _int(value: Any) -> int | None:
 
 
 def _int_of_text(text: str) -> int | None:
-    digits = text[1:] if text[:1] in {"+", "-"} else text
-    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 19:  # of 64 bits
+    sign, digits = (text[0], text[1:]) if text[:1] in {"+", "-"} else ("", text)
+    if not (digits.isascii() and digits.isdecimal()):
         return None
-    number = int(text)
+    digits = digits.lstrip("0") or "0"
+    number = int(sign + digits) if len(digits) <= 19 else _INT64  # of 64 bits
     return number if -_INT64 <= number < _INT64 else None
 
 
 def _double(value: Any) -> float | None:
-    if not isinstance(value, str | int | float) or (isinstance(value, str) and not _NUMBER.fullmatch(value)):
+    """Return a number; nil for what is none, or more than a double can be."""
+    if not isinstance(value, str):
+        return float(value) if isinstance(value, int | float) else None
+    if not _NUMBER.fullmatch(value):
         return None
-    try:
-        return float(value)
-    except ValueError:
-        return None
+    number = float(value)
+    return None if math.isinf(number) and value[-1].isdecimal() else number
 
 
 def _bool(value: Any) -> bool | None:
@@ -164,8 +171,8 @@ _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 def _convert_case(target: Any, to_case: Any) -> str:
-    if to_case not in {"lower", "upper"}:
-        raise ValueError(f"ConvertCase: to_case is lower or upper, not {to_case!r}")
+    if to_case not in _CASES:
+        raise ValueError(f"ConvertCase: to_case is {' or '.join(_CASES)}, not {to_case!r}")
     return _string(target).lower() if to_case == "lower" else _string(target).upper()
 
 
@@ -225,7 +232,9 @@ CONVERTERS: Mapping[str, Converter] = {
     "ContainsValue": Converter({"target": _LIST, "item": _ALL}, Kind.BOOL, _contains),
     "ToLowerCase": Converter({"target": _TEXT}, Kind.STRING, lambda text: _string(text).lower()),
     "ToUpperCase": Converter({"target": _TEXT}, Kind.STRING, lambda text: _string(text).upper()),
-    "ConvertCase": Converter({"target": _TEXT, "to_case": _TEXT}, Kind.STRING, _convert_case),
+    "ConvertCase": Converter(
+        {"target": _TEXT, "to_case": _TEXT}, Kind.STRING, _convert_case, choices={"to_case": _CASES}
+    ),
     "Trim": Converter(
         {"target": _TEXT, "replacement": _TEXT}, Kind.STRING, lambda text, what: _string(text).strip(_string(what))
     ),

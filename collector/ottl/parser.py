@@ -10,6 +10,7 @@ value    "(" any ")", a literal, list, enumerator, path or call
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -125,7 +126,7 @@ class _Parser:
             if token.text not in {"+", "-"} or number.word not in {Word.INT, Word.FLOAT}:
                 raise ConditionError("a number is expected behind a sign", number)
         if number.word is Word.FLOAT:
-            return _constant(token, Kind.DOUBLE, float(text))
+            return _double(token, number, float(text))
         value = int(text) if len(text) <= 20 else _LARGEST  # a sign and the digits of 64 bits
         if not -_LARGEST <= value < _LARGEST:
             raise ConditionError("an integer has 64 bits", number)
@@ -232,6 +233,12 @@ class _Parser:
 
 def _constant(token: Token, kind: Kind, value: Any) -> Expression:
     return Expression(token=token, kind=kind, read=lambda _: value, is_constant=True, can_fail=False)
+
+
+def _double(token: Token, number: Token, value: float) -> Expression:
+    if math.isinf(value):
+        raise ConditionError("this is more than a double can be", number)
+    return _constant(token, Kind.DOUBLE, value)
 
 
 def _bytes(token: Token) -> Expression:

@@ -185,6 +185,9 @@ def _arguments(name: Token, converter: Converter, given: Sequence[tuple[str, Exp
         accepted = converter.parameters[label]
         if argument.kind is not Kind.ANY and argument.kind not in accepted:
             raise ConditionError(f"{label} of {signature} cannot be {argument.kind}", argument.token)
+        choices = converter.choices.get(label)
+        if choices and argument.is_constant and argument.read(None) not in choices:
+            raise ConditionError(f"{label} of {signature} is {' or '.join(choices)}", argument.token)
         found[label] = argument
     return [found[label] for label in wanted]
 
