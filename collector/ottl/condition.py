@@ -29,7 +29,8 @@ Condition: TypeAlias = Callable[[Any], bool]
 """Says whether a record has what a condition asks for.
 
 It is asked of a Resource, Span, Metric or LogRecord, or of a ScopeOf, EventOf or PointOf, which say where those stand.
-What was read of these surroundings is remembered until others come, so they must not change between two questions.
+What was read of these surroundings is remembered until others come, and all attributes of a record together until
+another one comes, so they must not change between two questions.
 
 Raises:
     ValueError: the record holds something that the condition cannot be asked of.

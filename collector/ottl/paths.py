@@ -25,6 +25,9 @@ _METRIC_KINDS = ("", "gauge", "sum", "histogram", "exponential_histogram", "summ
 _SPAN_KINDS = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
 
 
+_HALF = 1 << 63
+
+
 class Path(NamedTuple):
     """A field of a record: what it holds, and how to read it."""
 
@@ -43,6 +46,16 @@ def _text(name: str) -> Path:
 def _number(name: str) -> Path:
     get = attrgetter(name)
     return Path(Kind.INT, lambda record: get(record.message))
+
+
+def _unsigned(name: str) -> Path:
+    get = attrgetter(name)
+    return Path(Kind.INT, lambda record: _signed(get(record.message)))
+
+
+def _signed(number: int) -> int:
+    """Return 64 bits as the Collector reads them, which has integers with a sign only."""
+    return number if number < _HALF else number - 2 * _HALF
 
 
 def _id(name: str, size: int) -> dict[str, Path]:
@@ -99,7 +112,12 @@ def _is_monotonic(metric: Any) -> bool | None:
 
 def _if_there(name: str) -> Reader:
     """Read a field that points of some kinds do not have; then it is nil."""
-    return lambda point: getattr(point.message, name, None)
+
+    def read(point: Any) -> Any:
+        value = getattr(point.message, name, None)
+        return _signed(value) if isinstance(value, int) else value
+
+    return read
 
 
 _EXPONENTIAL = project(metrics_pb2.ExponentialHistogramDataPoint, {"scale": VALUE, "zero_count": VALUE})
@@ -109,7 +127,7 @@ def _if_exponential(name: str) -> Reader:
     def read(point: Any) -> Any:
         if point.kind != "exponential_histogram":
             return None
-        return getattr(_EXPONENTIAL.FromString(point.message.SerializeToString()), name)
+        return _signed(getattr(_EXPONENTIAL.FromString(point.message.SerializeToString()), name))
 
     return read
 
@@ -127,7 +145,23 @@ _FLAGS: Mapping[str, Any] = {
     "summary": project(metrics_pb2.SummaryDataPoint, {"flags": VALUE}),
 }
 
-_ATTRIBUTES = {"attributes": Path(Kind.MAP, lambda record: dict(record.items()), is_attributes=True)}
+
+def _all_attributes() -> Reader:
+    """Read them once for all conditions on a record: there may be 100,000 of them, and as many conditions."""
+    last: tuple[Any, dict[str, Any]] = (None, {})
+
+    def read(record: Any) -> dict[str, Any]:
+        nonlocal last
+        known, found = last
+        if known is not record:
+            found = dict(record.items())
+            last = record, found
+        return found
+
+    return read
+
+
+_ATTRIBUTES = {"attributes": Path(Kind.MAP, _all_attributes(), is_attributes=True)}
 
 _OWN: Mapping[Context, Mapping[str, Path]] = {
     Context.RESOURCE: {**_ATTRIBUTES, **_left_out(Resource, "dropped_attributes_count")},
@@ -149,14 +183,14 @@ _OWN: Mapping[Context, Mapping[str, Path]] = {
         "kind.deprecated_string": Path(Kind.STRING, _kind_enumerator),
         "status.code": _number("status.code"),
         "status.message": _text("status.message"),
-        "start_time_unix_nano": _number("start_time_unix_nano"),
-        "end_time_unix_nano": _number("end_time_unix_nano"),
+        "start_time_unix_nano": _unsigned("start_time_unix_nano"),
+        "end_time_unix_nano": _unsigned("end_time_unix_nano"),
         **_left_out(Span, "dropped_attributes_count", "dropped_events_count", "dropped_links_count", "flags"),
     },
     Context.SPANEVENT: {
         **_ATTRIBUTES,
         "name": _text("name"),
-        "time_unix_nano": _number("time_unix_nano"),
+        "time_unix_nano": _unsigned("time_unix_nano"),
         **_left_out(Span.Event, "dropped_attributes_count"),
     },
     Context.METRIC: {
@@ -169,8 +203,8 @@ _OWN: Mapping[Context, Mapping[str, Path]] = {
     },
     Context.DATAPOINT: {
         **_ATTRIBUTES,
-        "time_unix_nano": _number("time_unix_nano"),
-        "start_time_unix_nano": _number("start_time_unix_nano"),
+        "time_unix_nano": _unsigned("time_unix_nano"),
+        "start_time_unix_nano": _unsigned("start_time_unix_nano"),
         "value_int": Path(Kind.INT, _if_there("as_int")),
         "value_double": Path(Kind.DOUBLE, _if_there("as_double")),
         "count": Path(Kind.INT, _if_there("count")),
@@ -190,8 +224,8 @@ _OWN: Mapping[Context, Mapping[str, Path]] = {
         "severity_number": _number("severity_number"),
         "severity_text": _text("severity_text"),
         "event_name": _text("event_name"),
-        "time_unix_nano": _number("time_unix_nano"),
-        "observed_time_unix_nano": _number("observed_time_unix_nano"),
+        "time_unix_nano": _unsigned("time_unix_nano"),
+        "observed_time_unix_nano": _unsigned("observed_time_unix_nano"),
         **_left_out(LogRecord, "dropped_attributes_count", "flags"),
     },
 }

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from collector.ottl.condition import Context, parsed
+from collector.ottl.condition import Context, PointOf, parse_condition, parsed
 from collector.records.views import Span
+from collector.testing.otlp import make_metric, make_span
 
 _ATTRIBUTES = 9
 _EXACT = 2**53
@@ -90,3 +91,13 @@ def test_a_record_with_another_number_is_not_looked_at():
 def test_a_list_with_the_number_or_its_text_does_not_equal_it():
     for value in (field(1, b"404"), field(5, field(1, varint(3 << 3) + varint(404)))):
         assert holds('attributes["k"] == 404', span_with(value))[1] is False
+
+
+def test_numbers_of_64_bits_have_a_sign_as_in_the_collector():
+    late = make_span(start_time_unix_nano=(1 << 63) + 5, end_time_unix_nano=(1 << 64) - 1)
+    metric = make_metric(kind="histogram", points=[{"count": 1 << 63}])
+
+    times = "start_time_unix_nano == -9223372036854775803 and end_time_unix_nano == -1"
+    assert parse_condition(times, Context.SPAN)(late)
+    assert parse_condition("end_time_unix_nano - start_time_unix_nano == 9223372036854775802", Context.SPAN)(late)
+    assert parse_condition("count < 0", Context.DATAPOINT)(PointOf(metric.points[0], metric))

@@ -5,7 +5,7 @@ What a condition finds around a record, such as in its resource, is found once f
 import pytest
 
 from collector.ottl.condition import ConditionError, Context, EventOf, PointOf, parse_condition
-from collector.records.views import Resource
+from collector.records.views import Resource, Span
 from collector.testing.otlp import make_metric, make_span
 
 
@@ -104,3 +104,25 @@ def test_points_know_their_metric():
     metric = make_metric(name="m", points=[{"value": 1}, {"value": 2}])
 
     assert [False, True] == [condition(PointOf(point, metric)) for point in metric.points]
+
+
+def test_all_attributes_of_a_record_are_those_of_the_record_that_is_asked_about():
+    condition = parse_condition('Len(attributes) == 1 and attributes == attributes["self"]', Context.SPAN)
+    one, other = make_span(attributes={"self": 1}), make_span(attributes={"a": 1, "b": 2})
+
+    assert [False, False, False] == [condition(each) for each in (one, other, one)]
+
+
+def test_all_attributes_of_a_record_are_read_once_for_a_thousand_conditions():
+    read = []
+
+    class Counting(Span):
+        def items(self):
+            read.append(self)
+            return super().items()
+
+    spans = [Counting(make_span(attributes={"a": 1, "b": 2}).wire) for _ in range(2)]
+    conditions = [parse_condition(f"Len(attributes) == {count}", Context.SPAN) for count in range(1000)]
+
+    assert [1, 1] == [sum(condition(span) for condition in conditions) for span in spans]
+    assert spans == read
