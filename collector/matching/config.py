@@ -86,7 +86,10 @@ class MatchProperties(ComponentConfig):
     metric_names: tuple[str, ...] = _described("Metrics: one of these is the metric's name.")
     attributes: tuple[AttributeMatch, ...] = _described("Traces and logs: the record has all of these attributes.")
     resources: tuple[AttributeMatch, ...] = _described("Its resource has all of these attributes.")
-    libraries: tuple[LibraryMatch, ...] = _described("Traces and logs: its instrumentation scope is one of these.")
+    libraries: tuple[LibraryMatch, ...] = _described(
+        "Traces and logs: its instrumentation scope is all of these, as in the Collector; for one of several write one "
+        "with a pattern."
+    )
     expressions: tuple[str, ...] = _described(
         "Refused: the expression language is not spoken here; conditions are for the filter processor."
     )
@@ -101,6 +104,7 @@ class MatchProperties(ComponentConfig):
             raise ValueError(f"no record has all of {', '.join(self.conditions())}")
         if self.match_type == "strict":
             self._knows_its_kinds()
+            self._is_of_one_library()
         else:
             self._can_be_run()
         return self
@@ -118,6 +122,14 @@ class MatchProperties(ComponentConfig):
         for kind in self.span_kinds:
             if kind not in known:
                 raise ValueError(f"span_kinds: {kind!r} is none of {', '.join(known)}")
+
+    def _is_of_one_library(self) -> None:
+        versions = {library.version for library in self.libraries if library.version is not None}
+        if len({library.name for library in self.libraries}) > 1 or len(versions) > 1:
+            raise ValueError(
+                "libraries: no scope is all of these; to match one of several write match_type: regexp and one library "
+                "with a pattern, such as name: ^(a|b)$"
+            )
 
     def _can_be_run(self) -> None:
         for pattern in self._patterns():

@@ -102,8 +102,9 @@ def _origin_conditions(properties: MatchProperties) -> Iterable[OfOrigin]:
         resources = [attribute_matcher(type_, each) for each in properties.resources]
         yield _once(lambda resource: all(matches(resource) for matches in resources))
     if properties.libraries:
+        # As resources
         libraries = [_library(type_, each) for each in properties.libraries]
-        yield lambda _, scope: any(matches(scope) for matches in libraries)
+        yield lambda _, scope: all(matches(scope) for matches in libraries)
 
 
 def _once(condition: Callable[[Resource], bool]) -> OfOrigin:

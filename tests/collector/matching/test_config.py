@@ -28,6 +28,11 @@ from collector.matching.config import MatchProperties
         ({"match_type": "regexp", "libraries": [{"name": "a", "version": "("}]}, "RE2 cannot run"),
         ({"match_type": "regexp", "resources": [{"key": "a", "value": 1}]}, "is a pattern, not 1"),
         ({"match_type": "strict", "names": ["a"]}, "names"),
+        ({"match_type": "strict", "libraries": [{"name": "a"}, {"name": "b"}]}, r"libraries: .*\^\(a\|b\)\$"),
+        (
+            {"match_type": "strict", "libraries": [{"name": "a", "version": "1"}, {"name": "a", "version": "2"}]},
+            "libraries: no scope is all of these",
+        ),
     ],
 )
 def test_is_refused_with_a_reason(properties, why):
@@ -37,6 +42,10 @@ def test_is_refused_with_a_reason(properties, why):
 
 def test_what_is_no_pattern_is_fine_where_texts_are_compared():
     assert MatchProperties(match_type="strict", span_names=["("])
+
+
+def test_one_library_may_be_said_in_parts():
+    assert MatchProperties(match_type="strict", libraries=[{"name": "a"}, {"name": "a", "version": "1"}])
 
 
 def test_options_of_the_collectors_cache_are_accepted():

@@ -174,6 +174,12 @@ def test_the_version_of_a_library_counts_if_it_is_given(library, meant):
     assert meant is spans(strict(libraries=[library]))(make_span(scope="django"))
 
 
+def test_a_scope_has_to_match_all_libraries_as_in_the_collector():
+    match = spans(regexp(libraries=[{"name": "django"}, {"name": "^io", "version": ""}, {"name": "."}]))
+
+    assert [True, False, False] == [match(make_span(scope=scope)) for scope in ("io.django", "django", "io.flask")]
+
+
 @pytest.mark.parametrize(
     ("number", "undefined", "meant"),
     [(9, False, False), (13, False, True), (17, False, True), (0, False, False), (0, True, True)],
