@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from collector.api import Counter, DropReason, PermanentError, Settings, Signal
 from collector.matching.matcher import Matcher, matcher
 from collector.ottl.condition import Context
@@ -130,7 +132,7 @@ def _rule(condition: Condition, mode: ErrorMode, errors: _Errors) -> Rule:
     def holds(record: Any) -> bool:
         try:
             return ask(record)
-        except ValueError as error:
+        except (ValueError, DecodeError) as error:  # the latter of a record that no receiver has checked
             failed(error)
             return False
 
@@ -143,11 +145,11 @@ class _Errors:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def of(self, text: str, mode: ErrorMode) -> Callable[[ValueError], None]:
+    def of(self, text: str, mode: ErrorMode) -> Callable[[Exception], None]:
         """Return what to do with an error of a condition.  Raises PermanentError if it costs the batch."""
         counter: Counter | None = None
 
-        def failed(error: ValueError) -> None:
+        def failed(error: Exception) -> None:
             nonlocal counter
             is_first = counter is None
             if counter is None:
