@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -71,6 +71,13 @@ class ProbabilisticSamplerConfig(ComponentConfig):
         description="Log records: the attribute that has a percentage of its own, a number from 0, which drops the "
         "record, to 100, which keeps it. For spans it is always `sampling.priority`, where 0 drops and more keeps.",
     )
+
+    @field_validator("sampling_percentage", "hash_seed", "sampling_precision", mode="before")
+    @classmethod
+    def _is_a_number(cls, value: Any) -> Any:
+        if isinstance(value, bool):  # which pydantic takes for 0 or 1
+            raise ValueError(f"is a number, not {str(value).lower()}")  # noqa: TRY004  pydantic wants a ValueError
+        return value
 
     @field_validator("sampling_percentage")
     @classmethod

@@ -12,6 +12,11 @@ from collector.testing import make_batch, run_processor
     ("yaml", "why"),
     [
         ("{}", "sampling_percentage: is required"),
+        ("{sampling_percentage: true}", "sampling_percentage: is a number, not true"),
+        ("{sampling_percentage: 1, hash_seed: false}", "hash_seed: is a number, not false"),
+        ("{sampling_percentage: 1, sampling_precision: true}", "sampling_precision: is a number, not true"),
+        ("{sampling_percentage: .nan}", "sampling_percentage: must be"),
+        ("{sampling_percentage: ten}", "sampling_percentage: must be"),
         ("{sampling_percentage: -1}", "sampling_percentage: must be greater than or equal to 0"),
         ("{sampling_percentage: .inf}", "sampling_percentage: must be a finite number"),
         ("{sampling_percentage: 1.0e-16}", "sampling_percentage: is too small"),
