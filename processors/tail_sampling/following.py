@@ -11,8 +11,8 @@ from itertools import islice
 from collector.api import Batch, Consumer, Counter, DropReason, RefusalReason, RetryableError, Settings, Signal
 from processors.tail_sampling.common import Common, State
 from processors.tail_sampling.config import LogsWithoutTrace, TailSamplingConfig
-from processors.tail_sampling.grouping import NO_TRACE, Entries, Grouping
-from processors.tail_sampling.held import Held, Line, part_of
+from processors.tail_sampling.grouping import NO_TRACE, Grouping
+from processors.tail_sampling.held import Held, Line
 from processors.tail_sampling.measures import PREFIX
 from processors.tail_sampling.outbox import Outbox
 from processors.tail_sampling.trace import Part
@@ -63,8 +63,8 @@ class FollowingLogs:
         self._settings.telemetry.held(Signal.LOGS, len(batch))
         now = self._settings.clock.monotonic()
         for group in groups:
-            for trace_id, entries in group.by_trace.items():
-                self._take(trace_id, entries, now)
+            for trace_id, records in group.by_trace.items():
+                self._take(trace_id, Part(group.origin, records), now)
         while self._held and not self._config.block_on_overflow and self._is_over():
             self._release(next(iter(self._held)), kept=True, because="overflow")
         self.settle()
@@ -97,22 +97,22 @@ class FollowingLogs:
         self._settings.telemetry.dropped(Signal.LOGS, DropReason.SAMPLED_OUT, dropped)
         self._outbox.flush()
 
-    def _take(self, trace_id: bytes, entries: Entries, now: float) -> None:
+    def _take(self, trace_id: bytes, part: Part, now: float) -> None:
         if trace_id == NO_TRACE:
-            self._follow([part_of(entries)], kept=True, because="no_trace_id")
+            self._follow([part], kept=True, because="no_trace_id")
             return
-        size = sum(map(len, entries[1:]))
+        size = sum(map(len, part.spans))
         if held := self._held.get(trace_id):
-            held.add(entries, size)
+            held.add(*part, size)
             self._size += size
             return
         match self._common.state(trace_id):
             case State.KEPT:
-                self._follow([part_of(entries)], kept=True, because="decision")
+                self._follow([part], kept=True, because="decision")
             case State.DROPPED:
-                self._follow([part_of(entries)], kept=False, because="decision")
+                self._follow([part], kept=False, because="decision")
             case _:
-                held = self._held[trace_id] = Held(trace_id, entries, size, now)
+                held = self._held[trace_id] = Held(trace_id, *part, size, now)
                 self._size += size
                 self._line.join(held, now)
                 self._common.wait_for(trace_id, self)
@@ -182,7 +182,7 @@ class FollowingLogs:
         """Count what the drain timeout left behind."""
         self.settle()
         self._outbox.give_up()
-        left = sum([held.records for held in self._held.values()])
+        left = sum([held.span_count for held in self._held.values()])
         for trace_id, held in self._held.items():
             self._common.wait_no_longer(trace_id, self)
             held.forget()

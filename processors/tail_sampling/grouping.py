@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, repeat
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from collector.api import Batch, Signal
 from collector.batch import SHAPES
 from collector.wire.projection import EVERY, VALUE, Merged, project
 from processors.tail_sampling.trace import Origin
-
-Entries: TypeAlias = list[Any]
-"""An origin, then the records that came from there, again and again: one object for all that is held of a trace."""
 
 NO_TRACE = b""
 """Stands for the id of records that have none, or one that is not valid."""
@@ -34,8 +31,8 @@ class Group(NamedTuple):
     """Records of one request that stood in the same place, by the traces they belong to."""
 
     origin: Origin
-    by_trace: dict[bytes, Entries]
-    """Trace id, 16 bytes or `NO_TRACE`, to the origin and the records."""
+    by_trace: dict[bytes, list[bytes]]
+    """Trace id, 16 bytes or `NO_TRACE`, to the records."""
 
 
 class Grouping:
@@ -60,7 +57,7 @@ class Grouping:
         places = list(self._places(batch))
         ids = iter(self._ids_of(batch.wire, [records for _, records in places]))
         for origin, records in places:
-            yield Group(origin, _by_trace(origin, islice(ids, len(records)), records))
+            yield Group(origin, _by_trace(islice(ids, len(records)), records))
 
     def _places(self, batch: Batch) -> Iterator[tuple[Origin, list[bytes]]]:
         """Take the records out of a batch; what is left are shells, which need not be copied."""
@@ -105,15 +102,15 @@ def _begin_with_an_id(records: Iterable[bytes]) -> bool:
     return all(map(bytes.startswith, records, repeat(_ID_FIRST)))
 
 
-def _by_trace(origin: Origin, ids: Iterable[bytes], records: Iterable[bytes]) -> dict[bytes, Entries]:
-    by_trace: dict[bytes, Entries] = {}
+def _by_trace(ids: Iterable[bytes], records: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+    by_trace: dict[bytes, list[bytes]] = {}
     for trace_id, record in zip(ids, records, strict=True):
-        entries = by_trace.get(trace_id)
-        if entries is None:
-            by_trace[trace_id] = [origin, record]
+        known = by_trace.get(trace_id)
+        if known is None:
+            by_trace[trace_id] = [record]
         else:
-            entries.append(record)
+            known.append(record)
     for trace_id in [trace_id for trace_id in by_trace if len(trace_id) != len(_NOT_AN_ID) or trace_id == _NOT_AN_ID]:
         if trace_id != NO_TRACE:
-            by_trace.setdefault(NO_TRACE, [origin]).extend(by_trace.pop(trace_id)[1:])
+            by_trace.setdefault(NO_TRACE, []).extend(by_trace.pop(trace_id))
     return by_trace

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from collector.api import Clock
-from processors.tail_sampling.grouping import Entries
-from processors.tail_sampling.trace import Origin, Part, Trace
+from processors.tail_sampling.trace import Origin, Trace
 
 _TICK = 0.1
 """Seconds between two rounds of deciding at least, so that what is kept goes out in large requests."""
@@ -17,72 +16,20 @@ _TICK = 0.1
 class Held(Trace):
     """A trace of which more may come.  A million spans may be held, so it is two objects and no more."""
 
-    __slots__ = ("_places", "entries", "has_root", "since")
+    __slots__ = ("has_root", "since")
 
-    def __init__(self, trace_id: bytes, entries: Entries, size: int, now: float) -> None:
-        super().__init__(trace_id, (), size)
-        self.entries: Entries = entries
+    def __init__(self, trace_id: bytes, origin: Origin, raws: list[bytes], size: int, now: float) -> None:
+        super().__init__(trace_id, origin, raws, size)
         self.since = now
         """When the first record came: the same number object for all of a request."""
         self.has_root = False
-        self._places = 1  # origins among the entries
-
-    @property
-    def parts(self) -> Sequence[Part]:
-        """The records with their origins, each origin once, in the order in which they first came."""
-        if self._places == 1:
-            return [part_of(self.entries)]
-        by_origin: dict[Origin, list[bytes]] = {}
-        records: list[bytes] = []
-        for entry in self.entries:
-            if isinstance(entry, bytes):
-                records.append(entry)
-            else:
-                records = by_origin.setdefault(entry, [])
-        return [Part(origin, records) for origin, records in by_origin.items()]
-
-    @property
-    def raws(self) -> Sequence[bytes]:
-        return self.entries[1:] if self._places == 1 else [raw for raw in self.entries if isinstance(raw, bytes)]
-
-    @property
-    def origins(self) -> Sequence[Origin]:
-        return self.entries[:1] if self._places == 1 else [part.origin for part in self.parts]
-
-    @property
-    def records(self) -> int:
-        """How many there are, until they are let go of."""
-        return len(self.entries) - self._places
-
-    span_count = records
-
-    def add(self, entries: Entries, size: int) -> None:
-        """Take over records of the same trace that came together."""
-        if self._places == 1 and entries[0] is self.entries[0]:
-            self.entries += entries[1:]
-        else:
-            self.entries += entries
-            self._places += 1
-        self.size += size
-
-    def forget(self) -> None:
-        """Let go of the records.  This object may have to wait in a line until its time comes."""
-        self.entries = []
-        self._text = self._glance = self._heads = None
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether nothing has been decided yet."""
-        return bool(self.entries)
-
-
-def part_of(entries: Entries) -> Part:
-    """Return records that came together, all from one origin."""
-    return Part(entries[0], entries[1:])
 
 
 class Line:
-    """Traces that all wait for the same number of seconds, the first of them in front."""
+    """Traces that all wait for the same number of seconds, the first of them in front.
+
+    One that has let go of its spans in the meantime is passed over.
+    """
 
     def __init__(self, wait: float) -> None:
         self.wait = wait
@@ -99,7 +46,7 @@ class Line:
 
     def next_due(self) -> float | None:
         """Return when the first of those that still wait is to be decided; None if nobody waits."""
-        while self._traces and not self._traces[0].is_waiting:
+        while self._traces and not self._traces[0].raws:
             self._leave()
         return self._due[0] if self._due else None
 
@@ -120,10 +67,10 @@ class Line:
     def due(self, now: float) -> Iterator[Held]:
         """Yield traces whose time has come; each leaves the line."""
         traces, due = self._traces, self._due
-        while due and (due[0] <= now or not traces[0].entries):
+        while due and (due[0] <= now or not traces[0].raws):
             due.popleft()
             held = traces.popleft()
-            if held.entries:
+            if held.raws:
                 yield held
 
     def _leave(self) -> Held:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from collector.sampling import ALWAYS
@@ -46,6 +47,10 @@ class Verdict(NamedTuple):
     def is_sampled(self) -> bool:
         """Whether it comes to sampled for whoever knows only sampled and not sampled."""
         return self.vote.is_sampled
+
+
+verdict_of = partial(tuple.__new__, Verdict)
+"""Makes a verdict of a tuple of all that it is, at a third of the cost: for policies that make one for each trace."""
 
 
 class Choice(NamedTuple):

@@ -13,12 +13,13 @@ from collector.api import Batch, Consumer, DropReason, RefusalReason, RetryableE
 from collector.wire.projection import VALUE, project
 from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
-from processors.tail_sampling.grouping import NO_TRACE, Entries, Grouping
+from processors.tail_sampling.grouping import NO_TRACE, Grouping
 from processors.tail_sampling.held import Held, Line
 from processors.tail_sampling.measures import Measures
 from processors.tail_sampling.outbox import Outbox, as_it_came
 from processors.tail_sampling.ring import How, Ring
 from processors.tail_sampling.scopes import scope_with_reason
+from processors.tail_sampling.trace import Part
 from processors.tail_sampling.verdicts import Decides, Verdicts
 
 _SLICE = 0.005
@@ -94,8 +95,8 @@ class TailSampling:
         now = self._settings.clock.monotonic()
         for group in groups:
             decided = self._verdicts.decided_among(group.by_trace.keys())
-            for trace_id, entries in group.by_trace.items():
-                self._take(trace_id, entries, now, is_decided=trace_id in decided)
+            for trace_id, raws in group.by_trace.items():
+                self._take(trace_id, Part(group.origin, raws), now, is_decided=trace_id in decided)
         if self._is_over() and not self._config.block_on_overflow:
             await self._decide_all(self._over(), How.OVERFLOW)
         else:
@@ -126,7 +127,7 @@ class TailSampling:
         """Return what was decided on a trace, the newest last, and whether it is still to be decided."""
         decided = self._ring.decisions_on(trace_id)
         held = self._traces.get(trace_id)
-        return [*decided, {"decision": "pending", "spans": held.records}] if held else decided
+        return [*decided, {"decision": "pending", "spans": held.span_count}] if held else decided
 
     def knows(self, trace_id: bytes) -> bool | None:
         return self._verdicts.knows(trace_id)
@@ -141,25 +142,26 @@ class TailSampling:
                 self._decide([held], self._settings.clock.monotonic(), How.SHUTDOWN)
         self._settle()
 
-    def _take(self, trace_id: bytes, entries: Entries, now: float, *, is_decided: bool) -> None:
+    def _take(self, trace_id: bytes, part: Part, now: float, *, is_decided: bool) -> None:
         if trace_id == NO_TRACE:
-            self._verdicts.pass_on(entries)
+            self._verdicts.pass_on(part)
             return
-        size = sum(map(len, entries[1:]))
+        origin, raws = part
+        size = sum(map(len, raws))
         held = self._traces.get(trace_id)
         if held is not None:
-            held.add(entries, size)
-        elif is_decided and self._verdicts.follow(trace_id, entries, now):
+            held.add(origin, raws, size)
+        elif is_decided and self._verdicts.follow(trace_id, part, now):
             return
         else:
-            held = self._traces[trace_id] = Held(trace_id, entries, size, now)
+            held = self._traces[trace_id] = Held(trace_id, origin, raws, size, now)
             self._line.join(held, now)
             self._measures.new_traces.add(1)
         self._size += size
         if 0 < self._config.maximum_trace_size_bytes < held.size:
             self._forget(held)
             self._verdicts.too_large(held)
-        elif self._roots.wait and not held.has_root and _has_root(entries):
+        elif self._roots.wait and not held.has_root and _has_root(raws):
             held.has_root = True
             self._roots.join(held, now)
 
@@ -240,7 +242,7 @@ class TailSampling:
         """Count what the drain timeout left behind."""
         self._verdicts.settle()
         self._outbox.give_up()
-        left = sum([held.records for held in self._traces.values()])
+        left = sum([held.span_count for held in self._traces.values()])
         for held in self._traces.values():
             held.forget()
         self._traces.clear()
@@ -249,6 +251,6 @@ class TailSampling:
         self._settings.telemetry.dropped(Signal.TRACES, DropReason.SHUTDOWN_DEADLINE, left)
 
 
-def _has_root(entries: Entries) -> bool:
+def _has_root(raws: Iterable[bytes]) -> bool:
     """Say whether one of some spans has no parent."""
-    return any(span[28:30] != _HAS_PARENT and not _PARENT.FromString(span).parent_span_id for span in entries[1:])
+    return any(span[28:30] != _HAS_PARENT and not _PARENT.FromString(span).parent_span_id for span in raws)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from collector.sampling import ALWAYS, adjusted_count, encode
+from processors.tail_sampling.evaluation import Decision
 from processors.tail_sampling.policy import Policy, Verdict, Vote
+from processors.tail_sampling.trace import Trace
 
 _MOST_OF_ONE_TRACE = 4
 """Decisions remembered of one trace, which has more than one if spans come after it was forgotten."""
@@ -95,6 +97,12 @@ class Ring:
             threshold: the rejection threshold (`collector.sampling`) that a kept trace passed.
         """
         self._remember(trace_id, (at, spans, kept, policy, how, verdicts, threshold))
+
+    def note_all(self, traces: Iterable[Trace], decisions: Iterable[Decision], *, at: float, how: How) -> None:
+        """Remember the decision on each of some traces."""
+        for trace, (outcome, votes, threshold, _, _) in zip(traces, decisions, strict=True):
+            entry = (at, len(trace.raws), outcome.kept, outcome.policy, how, votes, threshold)
+            self._remember(trace.trace_id, entry)
 
     def note_late(self, trace_id: bytes, *, at: float, spans: int, kept: bool, policy: str = "") -> None:
         """Remember that spans followed a decision that had been made; all that follow one decision count as one."""

@@ -60,7 +60,7 @@ class Part(NamedTuple):
     """Spans of one trace that came together."""
 
     origin: Origin
-    spans: Sequence[bytes]
+    spans: list[bytes]
     """Each a serialised `Span`."""
 
 
@@ -70,37 +70,56 @@ class Trace:
     Everything is looked up if asked for, and what several policies ask for once.
     """
 
-    __slots__ = ("_glance", "_heads", "_parts", "_text", "size", "trace_id")
+    __slots__ = ("_glance", "_heads", "_text", "origin", "others", "raws", "size", "trace_id")
 
-    def __init__(self, trace_id: bytes, parts: Sequence[Part], size: int) -> None:
+    def __init__(self, trace_id: bytes, origin: Origin, raws: list[bytes], size: int) -> None:
+        """Args:
+        trace_id: 16 bytes.
+        origin: where these spans stood.
+        raws: each a serialised `Span`; more may be added to this list.
+        size: their bytes.
+        """
         self.trace_id = trace_id
         """16 bytes."""
-        self._parts = parts
+        self.origin = origin
+        """Where the first of its spans stood."""
+        self.raws = raws
+        """Every span as its bytes."""
         self.size = size
         """Bytes of all spans."""
+        self.others: list[tuple[int, Origin]] | None = None
+        """Where spans stood that came later, each with the place of the first of them in `raws`; None for nowhere."""
         self._text: bytes | None = None
         self._glance: Any = None
         self._heads: Sequence[Any] | None = None
 
+    def add(self, origin: Origin, raws: Sequence[bytes], size: int) -> None:
+        """Take over spans of the same trace that came together; nobody may have looked at it before."""
+        if origin is not (self.others[-1][1] if self.others else self.origin):
+            self.others = [*(self.others or ()), (len(self.raws), origin)]
+        self.raws += raws
+        self.size += size
+
     @property
     def parts(self) -> Sequence[Part]:
-        """Its spans, by where they stood."""
-        return self._parts
+        """The spans with their origins, each origin once, in the order in which they first came."""
+        if self.others is None:
+            return [Part(self.origin, self.raws)]
+        by_origin: dict[Origin, list[bytes]] = {}
+        starts = [(0, self.origin), *self.others]
+        ends = [*[start for start, _ in self.others], len(self.raws)]
+        for (start, origin), end in zip(starts, ends, strict=True):
+            by_origin.setdefault(origin, []).extend(self.raws[start:end])
+        return [Part(origin, raws) for origin, raws in by_origin.items()]
 
     @property
     def origins(self) -> Sequence[Origin]:
         """Where its spans stood."""
-        return [part.origin for part in self.parts]
+        return [self.origin] if self.others is None else [self.origin, *[origin for _, origin in self.others]]
 
     @property
     def span_count(self) -> int:
-        return sum([len(part.spans) for part in self.parts])
-
-    @property
-    def raws(self) -> Sequence[bytes]:
-        """Every span as its bytes."""
-        parts = self.parts
-        return parts[0].spans if len(parts) == 1 else [span for part in parts for span in part.spans]
+        return len(self.raws)
 
     @property
     def text(self) -> bytes:
@@ -170,13 +189,18 @@ class Trace:
         place = next((i for i, head in enumerate(self.heads) if not head.parent_span_id), None)
         return None if place is None else next(islice(self.spans(), place, None))
 
+    def forget(self) -> None:
+        """Let go of the spans."""
+        self.raws = []
+        self._text = self._glance = self._heads = None
+
     def resources(self, wanted: Callable[[bytes], bool] = bool) -> Iterator[Resource]:
         """Yield every resource to be read, equal ones once.
 
         Args:
             wanted: says of a serialised `ResourceSpans` with nothing but its resource whether to yield that.
         """
-        for resource in {part.origin.resource for part in self.parts}:
+        for resource in {origin.resource for origin in self.origins}:
             if wanted(resource):
                 yield read_resource(resource)
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
+from operator import attrgetter
 from secrets import randbits
 from typing import Any, NamedTuple
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from collector.wire.projection import EVERY, Merged, project
-from processors.tail_sampling.trace import Trace
+from processors.tail_sampling.trace import Origin, Trace
 
 _GLANCE: Any = project(
     Span,
@@ -31,6 +32,11 @@ _GLANCE: Any = project(
 _TIME = randbits(63) | 1 << 63  # as long as every other one, and beyond the year 2262
 _CODE: Any = randbits(30) | 1 << 30
 _MARK = Span(start_time_unix_nano=_TIME, end_time_unix_nano=_TIME, status=Status(code=_CODE)).SerializeToString()
+
+
+_raws = attrgetter("raws")
+_origin = attrgetter("origin")
+_others = attrgetter("others")
 
 
 class _Times(NamedTuple):
@@ -58,6 +64,12 @@ class Traces:
     def only(self, places: Iterable[int]) -> Traces:
         """Return those at some places."""
         return Traces([self._traces[place] for place in places])
+
+    @cached_property
+    def origins(self) -> frozenset[Origin]:
+        """Where their spans stood."""
+        others = chain.from_iterable(filter(None, map(_others, self._traces)))
+        return frozenset([*map(_origin, self._traces), *[origin for _, origin in others]])
 
     @cached_property
     def text(self) -> bytes:
@@ -101,18 +113,18 @@ class Traces:
 
     @cached_property
     def _spans(self) -> Sequence[bytes]:
-        return [span for trace in self._traces for span in trace.raws]
+        return list(chain.from_iterable(map(_raws, self._traces)))
 
     @cached_property
     def _ends(self) -> Sequence[int]:
         """Of each trace, how many spans there are up to its last one."""
-        return list(accumulate([trace.span_count for trace in self._traces]))
+        return list(accumulate(map(len, map(_raws, self._traces))))
 
     @cached_property
     def _offsets(self) -> Sequence[int]:
         """Of each trace, where its bytes end in the text, and the mark behind them."""
-        to_each = [0, *accumulate([len(span) + len(_MARK) for span in self._spans])]
-        return [to_each[end] for end in self._ends]
+        to_each = [0, *accumulate(map(len, self._spans))]
+        return [to_each[end] + end * len(_MARK) for end in self._ends]
 
     @cached_property
     def _glance(self) -> Any:
@@ -126,7 +138,7 @@ class Traces:
         for times in (starts, ends):
             if len(times) != 2 * marks + 1 or times[1::2].count(_TIME) != marks or 0 in times:
                 return None
-        return _Times(starts[::2], ends[::2]) if all(trace.span_count for trace in self._traces) else None
+        return _Times(starts[::2], ends[::2]) if all(map(_raws, self._traces)) else None
 
     @cached_property
     def _codes(self) -> dict[int, int] | None:

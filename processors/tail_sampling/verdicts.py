@@ -13,7 +13,6 @@ from collector.wire.projection import EVERY, project
 from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
 from processors.tail_sampling.evaluation import Decision, Outcome
-from processors.tail_sampling.grouping import Entries
 from processors.tail_sampling.held import Held
 from processors.tail_sampling.measures import Measures
 from processors.tail_sampling.outbox import Outbox
@@ -79,20 +78,10 @@ class Verdicts:
                     self.decide([held], now, how)
             return
         self._measures.removed(traces, now)
-        at = self._settings.clock.time()
+        self._ring.note_all(traces, decisions, at=self._settings.clock.time(), how=how)
         for held, decision in zip(traces, decisions, strict=True):
-            spans, outcome = held.span_count, decision.outcome
+            spans, outcome = len(held.raws), decision.outcome
             self._measures.decided(outcome, spans)
-            self._ring.note(
-                held.trace_id,
-                at=at,
-                spans=spans,
-                kept=outcome.kept,
-                policy=outcome.policy,
-                verdicts=decision.votes,
-                how=how,
-                threshold=decision.threshold,
-            )
             if outcome.kept:
                 self._keep(held, decision, now)
             else:
@@ -111,21 +100,22 @@ class Verdicts:
         for held in traces:
             self._drop(held, How.SHUTDOWN)
 
-    def follow(self, trace_id: bytes, entries: Entries, now: float) -> bool:
+    def follow(self, trace_id: bytes, part: Part, now: float) -> bool:
         """Do with late spans as was decided on their trace; return whether that is remembered."""
+        spans = len(part.spans)
         if kept := self._kept.find(trace_id):
             reason = self._reason(kept.reason.policy, kept.reason.composite, is_late=True)
-            self._send([Part(entries[0], entries[1:])], reason, kept.threshold, kept.randomness)
+            self._send([part], reason, kept.threshold, kept.randomness)
             self._measures.late_age.observe(now - kept.when)
         elif trace_id in self._dropped:
-            self._sampled_out += len(entries) - 1
+            self._sampled_out += spans
         else:
             return False
-        self._measures.late(kept is not None, len(entries) - 1)
+        self._measures.late(kept is not None, spans)
         self._ring.note_late(
             trace_id,
             at=self._settings.clock.time(),
-            spans=len(entries) - 1,
+            spans=spans,
             kept=kept is not None,
             policy=kept.reason.policy if kept else "",
         )
@@ -135,9 +125,9 @@ class Verdicts:
         """Return those for whose spans `follow` knows what to do."""
         return self._kept.among(trace_ids) | self._dropped.among(trace_ids)
 
-    def pass_on(self, entries: Entries) -> None:
+    def pass_on(self, part: Part) -> None:
         """Send spans that belong to no trace."""
-        self._outbox.put(entries[0], None, entries[1:])
+        self._outbox.put(part.origin, None, part.spans)
 
     def knows(self, trace_id: bytes) -> bool | None:
         """Say whether a trace was kept; None if nothing is remembered of it."""
@@ -194,7 +184,7 @@ class Verdicts:
         return reason
 
 
-def _with_threshold(spans: Sequence[bytes], threshold: int, explicit: int | None) -> Sequence[bytes]:
+def _with_threshold(spans: list[bytes], threshold: int, explicit: int | None) -> list[bytes]:
     """Return spans of one trace that say which threshold they passed.
 
     Messages one after the other are one message, so one look tells whether any of them has a trace state.  If none has,

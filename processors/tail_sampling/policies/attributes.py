@@ -60,8 +60,7 @@ class AttributePolicy:
         return self._nothing if value is None else Verdict(self._something, _told(value))
 
     def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
-        resources = {origin.resource for trace in traces for origin in trace.origins}
-        if any(self._value_in(resource) is not None for resource in resources):
+        if any(self._value_in(origin.resource) is not None for origin in traces.origins):
             return [self.evaluate(trace, now) for trace in traces]
         verdicts = [self._nothing] * len(traces)
         for place in {place for text in self._texts for place in traces.mentioning(text)}:
@@ -72,17 +71,16 @@ class AttributePolicy:
         return {"key": self._key} if verdict.value is None else {"key": self._key, "value": verdict.value}
 
     def _find_in_spans(self, trace: Trace) -> Any:
-        for part in trace.parts:
-            for raw in part.spans:
-                if self._may_match(raw):
-                    value = Span(raw).get(self._key)
-                    if value is not None and self._matches(value):
-                        return value
+        for raw in trace.raws:
+            if self._may_match(raw):
+                value = Span(raw).get(self._key)
+                if value is not None and self._matches(value):
+                    return value
         return None
 
     def _find_in_resources(self, trace: Trace) -> Any:
-        for part in trace.parts:
-            value = self._value_in(part.origin.resource)
+        for origin in trace.origins:
+            value = self._value_in(origin.resource)
             if value is not None:
                 return value
         return None

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collector.api import ComponentConfig
+from collector.sampling import ALWAYS
 from processors.tail_sampling.policies.config import (
     LatencyConfig,
     SpanCountConfig,
     StatusCodeConfig,
     TraceStateConfig,
 )
-from processors.tail_sampling.policy import NOT_SAMPLED, SAMPLED, Verdict, Vote
+from processors.tail_sampling.policy import NOT_SAMPLED, SAMPLED, Verdict, Vote, verdict_of
 from processors.tail_sampling.trace import Trace
 from processors.tail_sampling.traces import Traces
 
@@ -52,7 +53,11 @@ class Latency:
         return self._verdict(trace.duration)
 
     def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
-        return list(map(self._verdict, traces.durations))
+        least, most = self._least, self._most
+        return [
+            verdict_of((_SAMPLED if least <= duration <= most else _NOT_SAMPLED, duration, ALWAYS, None))
+            for duration in traces.durations
+        ]
 
     def _verdict(self, duration: int) -> Verdict:
         return Verdict(_SAMPLED if self._least <= duration <= self._most else _NOT_SAMPLED, duration)

@@ -11,6 +11,7 @@ from processors.tail_sampling.policies.limits import TokenBucket
 from processors.tail_sampling.policy import Choice
 from processors.tail_sampling.trace import Origin, Part, Trace
 from tests.processors.tail_sampling.test_policies import policy
+from tests.processors.tail_sampling.test_trace import trace_from
 
 _ORIGIN = Origin({}, b"", b"")
 _COMPOSITE = """type: composite, composite: {max_total_spans_per_second: 10, policy_order: [b, a],
@@ -19,7 +20,7 @@ rate_allocation: [{policy: a, percent: 80}, {policy: b, percent: 40}]}"""
 
 
 def of(spans: int) -> Trace:
-    return Trace(bytes(16), [Part(_ORIGIN, [b""] * spans)], 100 * spans)
+    return trace_from(bytes(16), [Part(_ORIGIN, [b""] * spans)], 100 * spans)
 
 
 def test_a_limit_lets_its_burst_through_and_then_its_rate() -> None:

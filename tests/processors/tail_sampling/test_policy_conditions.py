@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from collector.ottl.condition import Context, EventOf, parse_condition
 from processors.tail_sampling.policy import Vote
-from processors.tail_sampling.trace import Origin, Part, Trace
+from processors.tail_sampling.trace import Origin, Part
 from tests.processors.tail_sampling.test_policies import mistakes_in, policy, samples, vote
-from tests.processors.tail_sampling.test_trace import trace_of
+from tests.processors.tail_sampling.test_trace import trace_from, trace_of
 
 _KEYED = 'attributes["v"]["k"] == 1'
 """Cannot be asked of a span whose `v` is a text."""
@@ -135,7 +135,7 @@ def test_the_bytes_leave_out_no_span_of_which_a_condition_is_true(
     spans: Any, resource: Any, span: list[str], spanevent: list[str]
 ) -> None:
     trace = trace_of(*spans, resource=resource)
-    two = Trace(
+    two = trace_from(
         trace.trace_id,
         [Part(Origin({}, p.origin.resource, b""), [raw]) for p in trace.parts for raw in p.spans],
         trace.size,

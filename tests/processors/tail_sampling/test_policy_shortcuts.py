@@ -18,6 +18,7 @@ from processors.tail_sampling.policy import at_once
 from processors.tail_sampling.trace import Origin, Part, Trace
 from processors.tail_sampling.traces import Traces
 from tests.processors.tail_sampling.test_policies import policies, policy
+from tests.processors.tail_sampling.test_trace import trace_from
 
 _MS = 1_000_000
 _RV = "fffffffffffff0", "00000000000001", "80000000000000"
@@ -54,7 +55,7 @@ def _trace(parts: Sequence[tuple[Sequence[bytes], Sequence[tuple[str, Any]]]]) -
     for raws, pairs in parts:
         resource = Resource(attributes=[_pair(key, value) for key, value in pairs])
         made.append(Part(Origin({}, ResourceSpans(resource=resource).SerializeToString(), b""), raws))
-    return Trace(bytes(range(16)), made, 0)
+    return trace_from(bytes(range(16)), made, 0)
 
 
 _TRACES = st.lists(st.tuples(st.lists(_RAW, min_size=1, max_size=3), _RESOURCE), min_size=1, max_size=2).map(_trace)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from collector.testing.otlp import START, make_spans
 from processors.tail_sampling.trace import Origin, Part, Trace
+
+
+def trace_from(trace_id: bytes, parts: Sequence[Part], size: int = 0) -> Trace:
+    """
+    Return a trace whose spans came in these parts.
+    """
+    trace = Trace(trace_id, parts[0].origin if parts else Origin({}, b"", b""), [], size)
+    for origin, raws in parts:
+        trace.add(origin, raws, 0)
+    return trace
 
 
 def trace_of(*spans: dict[str, object], resource: dict[str, object] | None = None) -> Trace:
@@ -14,7 +26,7 @@ def trace_of(*spans: dict[str, object], resource: dict[str, object] | None = Non
     raws = [span.SerializeToString() for span in node.scope_spans[0].spans]
     shell = trace_pb2.ResourceSpans(resource=node.resource).SerializeToString()
     scope = trace_pb2.ScopeSpans(scope=node.scope_spans[0].scope).SerializeToString()
-    return Trace(bytes(range(16)), [Part(Origin({}, shell, scope), raws)], sum(map(len, raws)))
+    return trace_from(bytes(range(16)), [Part(Origin({}, shell, scope), raws)], sum(map(len, raws)))
 
 
 def test_duration_is_from_the_first_start_to_the_last_end() -> None:
@@ -25,7 +37,7 @@ def test_duration_is_from_the_first_start_to_the_last_end() -> None:
 
 def test_spans_and_resources_are_read_if_they_are_wanted_and_equal_resources_once() -> None:
     trace = trace_of({"name": "a"}, {"name": "b"}, resource={"a": 2})
-    twice = Trace(trace.trace_id, [*trace.parts, *trace.parts], 0)
+    twice = trace_from(trace.trace_id, [*trace.parts, *trace.parts], 0)
 
     assert ["b", "b"] == [span.name for span in twice.spans(lambda raw: b"b" in raw)]
     assert [{"a": 2}] == [dict(resource) for resource in twice.resources()]
