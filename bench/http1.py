@@ -29,7 +29,7 @@ class HttpConnection(asyncio.Protocol):
         self.closed = True
 
     def close(self) -> None:
-        self._transport.close()
+        self._transport.abort()  # whatever is not written yet, nobody waits for it
 
     def send(self, body: bytes) -> None:
         """Send one request; `answered` is called when its answer has come, and never if the connection is lost."""

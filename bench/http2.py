@@ -157,7 +157,7 @@ class GrpcConnection(asyncio.Protocol):
             self.ready.set_exception(exc or ConnectionError("closed by the server"))
 
     def close(self) -> None:
-        self._transport.close()
+        self._transport.abort()  # whatever is not written yet, nobody waits for it
 
     def send(self, body: bytes) -> None:
         """Send one request; `answered` is called when its answer has come, and never if the connection is lost."""
