@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, filterfalse
 
 from processors.redaction.texts import TOO_MANY
 from processors.redaction.values import Verdict
 
+Changes = Mapping[bytes, Verdict]
+"""What becomes of pieces."""
 Judge = Callable[[Sequence[bytes]], dict[bytes, Verdict]]
 """From many different pieces to what becomes of those that do not stay as they are."""
 
@@ -36,9 +38,16 @@ class Memory:
         self._changed: dict[bytes, Verdict] = {}
         self._old_changed: dict[bytes, Verdict] = {}
 
-    def changes(self, pieces: Iterable[Sequence[bytes]]) -> dict[bytes, Verdict]:
-        """Return what becomes of those pieces, in lists of them, that do not stay as they are."""
-        left = set(filterfalse(self._unchanged.__contains__, chain.from_iterable(pieces)))
+    def changes(self, lists: Sequence[Sequence[bytes]]) -> tuple[Changes, Sequence[Sequence[bytes]]]:
+        """Return what becomes of those pieces that do not stay as they are, and which ones these are in each list."""
+        unsure = [list(filterfalse(self._unchanged.__contains__, pieces)) for pieces in lists]
+        left = set(chain.from_iterable(unsure))
+        if not left:
+            return {}, ()
+        changes = self._changes(left)
+        return changes, [list(filter(changes.__contains__, pieces)) for pieces in unsure] if changes else ()
+
+    def _changes(self, left: set[bytes]) -> Changes:
         known = {piece: self._changed[piece] for piece in self._changed.keys() & left}
         left -= known.keys()
         if not left:

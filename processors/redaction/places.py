@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.batch import SHAPES, Signal
-from collector.wire.projection import EVERY, VALUE, Each, Merged, Spec, project
+from collector.wire.projection import EVERY, OPAQUE, VALUE, Each, Merged, Spec, project
 
 _PAIR, _VALUE = KeyValue.DESCRIPTOR.full_name, AnyValue.DESCRIPTOR.full_name
 _RECORDS = frozenset(
@@ -42,6 +43,8 @@ _RECORDS = frozenset(
 class Level:
     """One kind of message, and where there is text in it: names of fields."""
 
+    message: type[Message]
+    is_record: bool
     texts: tuple[str, ...]
     pairs: tuple[str, ...]
     """Lists of KeyValues."""
@@ -55,16 +58,30 @@ class Level:
     """Fields in which there is no text."""
 
 
+class Way(NamedTuple):
+    """The names of the fields on the way to each message of a kind."""
+
+    outer: tuple[str, ...]
+    """From the request to the message, or to the records that it is in."""
+    record: Level | None = None
+    """What these are; None if it is in none."""
+    inner: tuple[str, ...] = ()
+    """From a record to the message; empty for the record itself."""
+
+
 class Places(NamedTuple):
-    """All places of one signal, and two ways to read them."""
+    """All places of one signal, and the ways to read them."""
 
     root: Level
-    paths: Mapping[Level, tuple[str, ...]]
-    """The names of the fields on the way to each kind of message."""
+    ways: Mapping[Level, Way]
     gathered: type[Message]
     """The request as if there were one of each message: lists of all texts of a kind, at no cost for each record."""
     apart: type[Message]
     """The request with its records, to be changed in place."""
+    around: type[Message]
+    """The request with its records as bytes, so that those that stay cost next to nothing."""
+    records: Mapping[Level, type[Message]]
+    """Each kind of record, to be changed in place."""
 
 
 @cache
@@ -72,14 +89,20 @@ def places(signal: Signal, *, complete: bool = False) -> Places:
     """Return the places of a signal; `complete` has all fields read, so that what is left over is unknown."""
     request = SHAPES[signal].request
     root = _level(request.DESCRIPTOR)
-    apart = project(request, _apart(request.DESCRIPTOR, root, complete))
-    return Places(root, dict(_paths(root)), project(request, _merged(root)), apart)
+    ways = dict(_ways(root, Way(())))
+    gathered, apart = project(request, _merged(root)), project(request, _apart(root, complete=complete))
+    around = project(request, _apart(root, as_bytes=True))
+    records = {level: project(level.message, _apart(level)) for level, way in ways.items() if level is way.record}
+    return Places(root, ways, gathered, apart, around, records)
 
 
-def _paths(level: Level, path: tuple[str, ...] = ()) -> Iterator[tuple[Level, tuple[str, ...]]]:
-    yield level, path
-    for name, inner in (*level.parts, *level.children):
-        yield from _paths(inner, (*path, name))
+def _ways(level: Level, way: Way) -> Iterator[tuple[Level, Way]]:
+    outer, record, inner = way
+    if level.is_record:
+        record = level
+    yield level, Way(outer, record, inner)
+    for name, further in (*level.parts, *level.children):
+        yield from _ways(further, Way(outer, record, (*inner, name)) if record else Way((*outer, name)))
 
 
 def _level(message: Any) -> Level:
@@ -88,7 +111,8 @@ def _level(message: Any) -> Level:
         kind = _kind(field)
         is_message = kind in {"parts", "children"}
         kinds[kind].append((field.name, _level(field.message_type)) if is_message else field.name)
-    return Level(**{kind: tuple(found) for kind, found in kinds.items()})
+    fields = {kind: tuple(found) for kind, found in kinds.items()}
+    return Level(GetMessageClass(message), message.full_name in _RECORDS, **fields)
 
 
 def _kind(field: Any) -> str:
@@ -112,10 +136,9 @@ def _merged(level: Level) -> Spec:
     return {**dict.fromkeys((*level.texts, *level.pairs, *level.values), EVERY), **inner}
 
 
-def _apart(message: Any, level: Level, complete: bool) -> Spec:
-    fields: Mapping[str, Any] = message.fields_by_name
-    inner = {
-        name: Each(_apart(fields[name].message_type, part, complete))
+def _apart(level: Level, *, complete: bool = False, as_bytes: bool = False) -> Spec:
+    inner: dict[str, Any] = {
+        name: OPAQUE if as_bytes and part.is_record else Each(_apart(part, complete=complete, as_bytes=as_bytes))
         for name, part in (*level.parts, *level.children)
         if complete or holds_text(part)
     }

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import accumulate, compress
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain, compress, count
 from typing import Any, NamedTuple
 
+from processors.redaction.few_changes import Touched, with_few_changes
 from processors.redaction.memory import Memory
 from processors.redaction.places import Level, Places, holds_text
 from processors.redaction.pruning import Doomed, prune
 from processors.redaction.summary import Audit, Outcome
 from processors.redaction.values import Verdict
-
-Changes = Mapping[bytes, Verdict]
 
 
 class Memories(NamedTuple):
@@ -26,15 +24,14 @@ class Memories(NamedTuple):
     values: Memory
 
 
-@dataclass
-class Done:
+class Done(NamedTuple):
     """What was done to a request."""
 
-    hits: Counter[str] = field(default_factory=Counter)
+    hits: Counter[str]
     """How many values were masked, by detector."""
-    removed: int = 0
+    removed: int
     """How many attributes went since their keys are not allowed."""
-    drops: bool = False
+    drops: bool
     """Whether records went."""
 
 
@@ -42,15 +39,6 @@ class Rewritten(NamedTuple):
     wire: bytes
     """Empty if no record is left."""
     done: Done
-
-
-class _Place(NamedTuple):
-    """A field of one kind of message, and what all messages of the kind have there in this request."""
-
-    level: Level
-    name: str
-    pieces: list[bytes]
-    """In the order in which they stand in the request."""
 
 
 def rewrite(wire: bytes, places: Places, memories: Memories, audit: Audit | None, *, always: bool) -> Rewritten | None:
@@ -70,89 +58,94 @@ def rewrite(wire: bytes, places: Places, memories: Memories, audit: Audit | None
     touched = list(_touched(places.gathered.FromString(wire), places.root, memories))
     if not touched and not always:
         return None
+    done = _done(touched)
+    if not always and not audit and not done.drops and (new := with_few_changes(wire, places, touched)) is not None:
+        return Rewritten(new, done)
     request = places.apart.FromString(wire)
     if always:
         request.DiscardUnknownFields()
     rewriter = _Rewriter(request, places)
-    for place, changes in touched:
-        rewriter.replace(place, changes)
+    for place in touched:
+        rewriter.replace(place)
     if audit:
         rewriter.tell(audit)
-    if rewriter.doomed:
-        rewriter.done.drops = True
-        if prune(request, places.root, rewriter.doomed):
-            return Rewritten(b"", rewriter.done)
-    return Rewritten(request.SerializeToString(), rewriter.done)
+    if rewriter.doomed and prune(request, places.root, rewriter.doomed):
+        return Rewritten(b"", done)
+    return Rewritten(request.SerializeToString(), done)
 
 
-def _touched(gathered: Any, root: Level, memories: Memories) -> Iterator[tuple[_Place, Changes]]:
-    """Yield the places in which something changes, with what becomes of all pieces of their kind."""
+def _touched(gathered: Any, root: Level, memories: Memories) -> Iterator[Touched]:
+    """Yield the places in which something changes."""
     for kind, memory in zip(Memories._fields, memories, strict=True):
-        found = list(_gather(gathered, root, kind))
-        changes = memory.changes([place.pieces for place in found])
-        for place in found:
-            if changes and not changes.keys().isdisjoint(place.pieces):
-                yield place, changes
+        places = list(_gather(gathered, root, kind))
+        changes, meant = memory.changes([pieces for _, _, pieces in places])
+        for (level, name, pieces), these in zip(places, meant, strict=False):
+            if these:
+                yield Touched(level, name, pieces, changes, these)
 
 
-def _gather(node: Any, level: Level, kind: str) -> Iterator[_Place]:
-    """Yield every place of a kind that has pieces."""
+def _gather(node: Any, level: Level, kind: str) -> Iterator[tuple[Level, str, Sequence[bytes]]]:
+    """Yield every field of a kind that has pieces, with those."""
     for name in getattr(level, kind):
         if pieces := getattr(node, name)[:]:
-            yield _Place(level, name, pieces)
+            yield level, name, pieces
     for name, inner in (*level.parts, *level.children):
         if holds_text(inner) and node.HasField(name):
             yield from _gather(getattr(node, name), inner, kind)
 
 
+def _done(touched: Sequence[Touched]) -> Done:
+    verdicts = [place.changes[piece] for place in touched for piece in place.meant]
+    hits = Counter(chain.from_iterable([verdict.hits for verdict in verdicts]))
+    outcomes = chain.from_iterable([verdict.outcomes for verdict in verdicts])
+    removed = [outcome for outcome, _ in outcomes if outcome is Outcome.REDACTED]
+    return Done(hits, len(removed), any(verdict.drops for verdict in verdicts))
+
+
 class _Rewriter:
-    """Changes a request in its place, and keeps account of what it does.
+    """Changes a request with all its records in its place, and keeps account of what goes and of what summaries tell.
 
     A piece is found by counting: the messages of a kind, walked in their order, hold the pieces of a place in theirs.
     """
 
     def __init__(self, request: Any, places: Places) -> None:
-        self.done = Done()
         self.doomed: Doomed = {}
         self._request = request
-        self._paths = places.paths
+        self._paths = {level: (*way.outer, *way.inner) for level, way in places.ways.items()}
         self._nodes: dict[Level, list[Any]] = {}
         self._told: dict[tuple[Level, int, bool], list[tuple[Outcome, str]]] = {}
 
-    def replace(self, place: _Place, changes: Changes) -> None:
+    def replace(self, place: Touched) -> None:
         """Change what a place holds."""
-        level, name, pieces = place
+        level, name, pieces, changes, _ = place
         nodes = self._all(level)
         lists = [getattr(node, name) for node in nodes]
         ends = list(accumulate(map(len, lists)))
         if not ends or ends[-1] != len(pieces):
             raise RuntimeError("a place does not hold what was gathered")
         gone: list[tuple[Any, int]] = []
-        for position in compress(range(len(pieces)), map(changes.__contains__, pieces)):
-            piece = pieces[position]
+        positions = compress(count(), map(changes.__contains__, pieces))
+        for position, piece in zip(positions, place.meant, strict=True):
             verdict = changes[piece]
             index = bisect_right(ends, position)
             held = lists[index]
-            offset = position - ends[index] + len(held)
+            offset = position - ends[index]  # from its end
             if held[offset] != piece:
                 raise RuntimeError("a place does not hold what was gathered")
-            self._note(verdict, level, index, is_body=name in level.values)
+            if verdict.drops or verdict.outcomes:
+                self._note(verdict, level, index, is_body=name in level.values)
             if verdict.new is None:
-                gone.append((held, offset))
+                gone.append((held, offset + len(held)))
             else:
                 held[offset] = verdict.new
         for held, offset in reversed(gone):
             del held[offset]
 
     def _note(self, verdict: Verdict, level: Level, index: int, *, is_body: bool) -> None:
-        for detector in verdict.hits:
-            self.done.hits[detector] += 1
         if verdict.drops:
             self.doomed.setdefault(level, set()).add(index)
-        if verdict.outcomes:
-            self.done.removed += sum([outcome is Outcome.REDACTED for outcome, _ in verdict.outcomes])
-            if level.pairs:
-                self._told.setdefault((level, index, is_body), []).extend(verdict.outcomes)
+        if verdict.outcomes and level.pairs:
+            self._told.setdefault((level, index, is_body), []).extend(verdict.outcomes)
 
     def tell(self, audit: Audit) -> None:
         """Write summaries to the attributes of all messages in which something was done."""
