@@ -114,7 +114,7 @@ class FollowingLogs:
             case _:
                 held = self._held[trace_id] = Held(trace_id, *part, size, now)
                 self._size += size
-                self._line.join(held, now)
+                self._line.join([held], now)
                 self._common.wait_for(trace_id, self)
 
     def _is_over(self, more: int = 0, traces: int = 0) -> bool:

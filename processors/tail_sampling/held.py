@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 from collector.api import Clock
 from processors.tail_sampling.trace import Origin, Trace
@@ -37,12 +38,14 @@ class Line:
         self._due: deque[float] = deque()  # beside the traces: a number costs no object, a pair would
         self._has_somebody = asyncio.Event()
 
-    def join(self, held: Held, now: float) -> None:
-        """Have a trace wait from `now` on."""
+    def join(self, traces: Sequence[Held], now: float) -> None:
+        """Have traces wait from `now` on."""
+        if not traces:
+            return
         if not self._traces:
             self._has_somebody.set()
-        self._traces.append(held)
-        self._due.append(now + self.wait)
+        self._traces.extend(traces)
+        self._due.extend(repeat(now + self.wait, len(traces)))
 
     def next_due(self) -> float | None:
         """Return when the first of those that still wait is to be decided; None if nobody waits."""

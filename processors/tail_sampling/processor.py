@@ -13,7 +13,7 @@ from collector.api import Batch, Consumer, DropReason, RefusalReason, RetryableE
 from collector.wire.projection import VALUE, project
 from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
-from processors.tail_sampling.grouping import NO_TRACE, Grouping
+from processors.tail_sampling.grouping import NO_TRACE, Group, Grouping
 from processors.tail_sampling.held import Held, Line
 from processors.tail_sampling.measures import Measures
 from processors.tail_sampling.outbox import Outbox, as_it_came
@@ -60,6 +60,7 @@ class TailSampling:
         self._size = 0
         self._line = Line(config.decision_wait)
         self._roots = Line(config.decision_wait_after_root_received)
+        self._looks_closer = config.maximum_trace_size_bytes > 0 or config.decision_wait_after_root_received > 0
         self._rounds = 0
         self._is_closed = False
         common.join(self)
@@ -94,9 +95,7 @@ class TailSampling:
         self._settings.telemetry.held(Signal.TRACES, len(batch))
         now = self._settings.clock.monotonic()
         for group in groups:
-            decided = self._verdicts.decided_among(group.by_trace.keys())
-            for trace_id, raws in group.by_trace.items():
-                self._take(trace_id, Part(group.origin, raws), now, is_decided=trace_id in decided)
+            self._take(group, now)
         if self._is_over() and not self._config.block_on_overflow:
             await self._decide_all(self._over(), How.OVERFLOW)
         else:
@@ -142,28 +141,37 @@ class TailSampling:
                 self._decide([held], self._settings.clock.monotonic(), How.SHUTDOWN)
         self._settle()
 
-    def _take(self, trace_id: bytes, part: Part, now: float, *, is_decided: bool) -> None:
-        if trace_id == NO_TRACE:
-            self._verdicts.pass_on(part)
-            return
-        origin, raws = part
-        size = sum(map(len, raws))
-        held = self._traces.get(trace_id)
-        if held is not None:
-            held.add(origin, raws, size)
-        elif is_decided and self._verdicts.follow(trace_id, part, now):
-            return
-        else:
-            held = self._traces[trace_id] = Held(trace_id, origin, raws, size, now)
-            self._line.join(held, now)
-            self._measures.new_traces.add(1)
-        self._size += size
+    def _take(self, group: Group, now: float) -> None:
+        origin, by_trace = group
+        traces, began = self._traces, []
+        decided = self._verdicts.decided_among(by_trace.keys())
+        for trace_id, raws in by_trace.items():
+            size = sum(map(len, raws))
+            held = traces.get(trace_id)
+            if held is not None:
+                held.add(origin, raws, size)
+            elif trace_id == NO_TRACE:
+                self._verdicts.pass_on(Part(origin, raws))
+                continue
+            elif trace_id in decided and self._verdicts.follow(trace_id, Part(origin, raws), now):
+                continue
+            else:
+                held = traces[trace_id] = Held(trace_id, origin, raws, size, now)
+                began.append(held)
+            self._size += size
+            if self._looks_closer:
+                self._look_at(held, raws, now)
+        self._line.join(began, now)
+        self._measures.new_traces.add(len(began))
+
+    def _look_at(self, held: Held, raws: Iterable[bytes], now: float) -> None:
+        """See whether there is more of a trace than may be, or its root among the spans that came."""
         if 0 < self._config.maximum_trace_size_bytes < held.size:
             self._forget(held)
             self._verdicts.too_large(held)
         elif self._roots.wait and not held.has_root and _has_root(raws):
             held.has_root = True
-            self._roots.join(held, now)
+            self._roots.join([held], now)
 
     def _is_full(self, more: int = 0) -> bool:
         most = self._config.maximum_held_bytes
