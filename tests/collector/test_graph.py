@@ -115,7 +115,7 @@ def test_what_is_changed_is_a_configuration_that_runs():
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(CHANGED)
 @example(None)
 @example({"processors": {"batch": {"plugin": "\0"}}})

@@ -137,7 +137,7 @@ async def deliver(parcel, sending):
 
 
 @pytest.mark.slow
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(answers=answers, dead_letter=st.sampled_from([None, {"index": "dead"}]))
 async def test_whatever_stands_in_an_answer(answers, dead_letter):
     cluster = Answering(answers)

@@ -37,7 +37,7 @@ def names(value, prefix=""):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", Mode)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(batch=batches(), flavor=st.sampled_from(Flavor), ids=st.booleans())
 def test_whatever_comes_every_record_is_in_one_place_and_every_line_is_json(mode, batch, flavor, ids):
     config = f"{{mapping: {{mode: {mode}}}, flavor: {flavor}, document_ids: {str(ids).lower()}}}"
@@ -66,7 +66,7 @@ def test_whatever_comes_every_record_is_in_one_place_and_every_line_is_json(mode
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", [Mode.OTEL, Mode.ECS, Mode.NONE, Mode.RAW])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(batch=batches())
 def test_no_field_is_a_value_and_an_object_at_once(mode, batch):
     """
@@ -79,7 +79,7 @@ def test_no_field_is_a_value_and_an_object_at_once(mode, batch):
 
 
 @pytest.mark.slow
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(batch=batches())
 def test_the_same_batch_gives_the_same_documents(batch):
     first, second = (writer().write(batch) for _ in range(2))

@@ -53,7 +53,7 @@ def _is_nan(value):
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(st.builds(_with, REQUESTS, RESOURCES), st.sampled_from([{}, {"job": "external", "z": "1"}]), st.booleans())
 def test_every_sample_is_the_one_of_the_specification_and_there_is_no_other(request_, external_labels, has_scope):
     rules = Rules(

@@ -5,7 +5,7 @@ Bytes of both protocols, against the vectors of the specifications and against m
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporters.prometheus_remote_write import write_v1, write_v2
@@ -141,6 +141,7 @@ def read_v2(body):
     ]
 
 
+@settings(max_examples=50)
 @given(st.lists(SERIES, max_size=8))
 def test_both_versions_say_the_same(parts):
     streams = build(parts)
@@ -157,6 +158,7 @@ def test_both_versions_say_the_same(parts):
     assert expected == read_v1(write_v1.encode(streams)) == read_v2(write_v2.encode(streams))
 
 
+@settings(max_examples=50)
 @given(st.lists(SERIES, max_size=8), st.integers(1, 600))
 @pytest.mark.parametrize(("write", "read"), [(write_v1, read_v1), (write_v2, read_v2)])
 def test_cut_requests_hold_everything_once_and_in_order_and_are_no_larger_than_asked(write, read, parts, limit):
