@@ -119,20 +119,23 @@ async def test_there_are_as_many_lanes_as_told():
 @pytest.mark.slow
 async def test_a_large_batch_is_translated_beside_everything_else():
     """
-    The least of several, since whatever else the machine does may hold up the loop too.
+    Once out of several times, since whatever else the machine does may hold up the loop too.
     """
     exporting, prepared = exporter("prometheus_remote_write", "endpoint: http://a"), []
 
     async def prepare(batch):
         prepared.append(await exporting.prepare(batch))
 
-    turns = []
+    shares = [1.0]
     for number in range(5):
         points = [{"value": float(i), "attributes": {"i": i, "n": number}} for i in range(10_000)]
-        turns.append(await longest_turn(prepare(make_metrics({"name": "many", "points": points}))))
+        longest, whole = await longest_turn(prepare(make_metrics({"name": "many", "points": points})))
+        shares.append(longest / whole)
+        if shares[-1] < 1 / 2:
+            break
 
-    assert [10_000] * 5 == [sum(parcel.items for parcel in each.parcels) for each in prepared]
-    assert 1 / 2 > min(longest / whole for longest, whole in turns)
+    assert {10_000} == {sum(parcel.items for parcel in each.parcels) for each in prepared}
+    assert 1 / 2 > min(shares)
 
 
 def threads_of(owner, *methods):
