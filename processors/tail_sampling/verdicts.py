@@ -82,11 +82,12 @@ class Verdicts:
         for held, decision in zip(traces, decisions, strict=True):
             spans, outcome = len(held.raws), decision.outcome
             self._measures.decided(outcome, spans)
-            if outcome.kept:
-                self._keep(held, decision, now)
-            else:
+            if not outcome.kept:
                 self._sampled_out += spans
                 self._dropped.add(held.trace_id)
+            elif why_not := self._keep(held, decision, now):
+                self._lose(held, why_not, how)
+                continue
             held.forget()
             self._common.decided(held.trace_id, kept=outcome.kept)
 
@@ -143,10 +144,15 @@ class Verdicts:
             self._settings.telemetry.held(Signal.TRACES, -dropped)
             self._settings.telemetry.dropped(Signal.TRACES, DropReason.SAMPLED_OUT, dropped)
 
-    def _keep(self, held: Held, decision: Decision, now: float) -> None:
+    def _keep(self, held: Held, decision: Decision, now: float) -> Exception | None:
+        """Send a trace; return what made that impossible, since others are decided on in the same round."""
         reason = self._reason(decision.policy, decision.composite)
+        try:
+            self._send(held.parts, reason, decision.threshold, decision.randomness)
+        except Exception as bug:
+            return bug
         self._kept.add(held.trace_id, Kept(reason, decision.threshold, decision.randomness, now))
-        self._send(held.parts, reason, decision.threshold, decision.randomness)
+        return None
 
     def _drop(self, held: Held, how: How) -> None:
         self._sampled_out += held.span_count
@@ -170,9 +176,9 @@ class Verdicts:
         self._common.decided(held.trace_id, kept=False)
 
     def _send(self, parts: Sequence[Part], reason: Reason, threshold: int, explicit: int | None) -> None:
+        if self._record_rate and threshold != ALWAYS:
+            parts = [Part(origin, _with_threshold(spans, threshold, explicit)) for origin, spans in parts]
         for origin, spans in parts:
-            if self._record_rate and threshold != ALWAYS:
-                spans = _with_threshold(spans, threshold, explicit)  # noqa: PLW2901  the same, written on
             self._outbox.put(origin, reason, spans)
 
     def _reason(self, policy: str, composite: str, *, is_late: bool = False) -> Reason:

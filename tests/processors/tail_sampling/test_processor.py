@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from collector.batch import Batch, Signal
 from collector.errors import DropReason, RetryableError
 from collector.records.mapping import records_of
+from collector.sampling import NEVER
 from collector.telemetry import DROPPED, HELD
 from collector.testing import Sink, make_spans, settings
 from collector.testing.clock import FakeClock
@@ -36,6 +37,18 @@ class Broken:
 
     def decide(self, traces, now):
         raise ZeroDivisionError
+
+
+class KeepAtNoRate:
+    """
+    Keeps all traces, the first with a threshold that nothing passes.
+    """
+
+    policies = MappingProxyType({})
+
+    def decide(self, traces, now):
+        kept = Outcome((), "sampled", "odd", [0])
+        return [Decision(kept, (), threshold=0 if place else NEVER) for place in range(len(traces))]
 
 
 def processor(next_, clock, decides=None, **config):
@@ -175,6 +188,17 @@ async def test_a_bug_in_a_policy_costs_its_trace_and_is_counted():
 
     assert (0, 3) == (telemetry.total(HELD), telemetry.total(DROPPED, reason=DropReason.PLUGIN_ERROR))
     assert ["not_sampled"] == [decision["decision"] for decision in tail.decisions_on((1).to_bytes(16, "big"))]
+
+
+async def test_a_trace_that_cannot_be_written_costs_none_of_those_decided_on_with_it():
+    sink = Sink()
+    tail, telemetry = processor(sink, FakeClock(), KeepAtNoRate())
+
+    async with tail.lifespan():
+        await tail.consume(spans(1, 1, 2, 3))
+
+    assert [2, 3] == ids(sink)
+    assert (0, 2) == (telemetry.total(HELD), telemetry.total(DROPPED, reason=DropReason.PLUGIN_ERROR))
 
 
 async def test_what_is_too_large_is_dropped_at_once():
