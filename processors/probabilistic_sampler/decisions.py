@@ -143,6 +143,10 @@ class Sampler:
             return Decision(keep=True, policy=source.policy)
         return Decision(True, source.policy, Change.WRITE, threshold, self._to_write(source))
 
+    def malformed(self) -> Decision:
+        """Return the decision on a record of which nothing can be read, since no receiver has checked it."""
+        return Decision(not self._fail_closed, NOTHING.policy, fault=Fault.MALFORMED)
+
     def _by_priority(self, source: Source, state: TraceState, priority: int, fault: Fault | None) -> Decision:
         is_kept = priority < NEVER and (source.randomness is None or source.randomness >= priority)
         if not is_kept or fault:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, repeat
 from typing import TypeAlias
 
+from google.protobuf.message import DecodeError
+
 from collector.api import Batch, DropReason, ProcessorFactory, Settings, Signal
 from collector.sampling import ALWAYS
 from processors.probabilistic_sampler.config import ProbabilisticSamplerConfig
@@ -59,7 +61,7 @@ class ProbabilisticSampler:
         if not (records.looks_at_all or needles or heads.states or None in randomness.values()):
             return self._by_trace(records, wires, heads.ids, randomness)
         own = {trace_id: self._sampler.source(value) for trace_id, value in randomness.items()}
-        return self._one_by_one(records, wires, _decisions(records, wires, heads, own, needles))
+        return self._one_by_one(records, wires, self._decisions(records, wires, heads, own, needles))
 
     def _by_trace(
         self, records: Records, wires: Wires, ids: Sequence[bytes], randomness: Mapping[bytes, int | None]
@@ -93,23 +95,25 @@ class ProbabilisticSampler:
         ]
         return None if left == wires else left
 
+    def _decisions(
+        self, records: Records, wires: Wires, heads: Heads, own: Mapping[bytes, Source], needles: Sequence[bytes]
+    ) -> list[Decision]:
+        """Decide on each record by all that it says; where that is its head only, once for all with the same one."""
+        by_head: dict[tuple[bytes, bytes], Decision] = {}
 
-def _decisions(
-    records: Records, wires: Wires, heads: Heads, own: Mapping[bytes, Source], needles: Sequence[bytes]
-) -> list[Decision]:
-    """Decide on each record by all that it says; where that is its head only, once for all with the same one."""
-    by_head: dict[tuple[bytes, bytes], Decision] = {}
+        def decide(wire: bytes, trace_id: bytes, state: bytes) -> Decision:
+            source = own[trace_id]
+            if (needles and any(needle in wire for needle in needles)) or records.needs_a_look(source):
+                try:
+                    return records.decide(wire, source, state)
+                except DecodeError:
+                    return self._sampler.malformed()
+            decision = by_head.get((trace_id, state))
+            if decision is None:
+                decision = by_head[trace_id, state] = records.decide_by_head(source, state)
+            return decision
 
-    def decide(wire: bytes, trace_id: bytes, state: bytes) -> Decision:
-        source = own[trace_id]
-        if (needles and any(needle in wire for needle in needles)) or records.needs_a_look(source):
-            return records.decide(wire, source, state)
-        decision = by_head.get((trace_id, state))
-        if decision is None:
-            decision = by_head[trace_id, state] = records.decide_by_head(source, state)
-        return decision
-
-    return list(map(decide, chain.from_iterable(wires), heads.ids, heads.states or repeat(b"")))
+        return list(map(decide, chain.from_iterable(wires), heads.ids, heads.states or repeat(b"")))
 
 
 factory = ProcessorFactory(
