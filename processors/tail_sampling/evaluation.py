@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
+from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
 
 from collector.sampling import ALWAYS
@@ -22,7 +23,8 @@ _threshold = attrgetter("threshold")
 
 Verdicts: TypeAlias = Sequence[Verdict | None]
 """Of the policies that were asked, in the order of `Evaluator.policies`; None for an error."""
-OnError = Callable[[str, Exception], None]
+OnError: TypeAlias = Callable[[str, Exception], None]
+OnAnswer: TypeAlias = Callable[[str, float, int], None]
 
 
 class Outcome:
@@ -86,7 +88,20 @@ class Evaluator:
     did not find, if no other policy was against it.  (OpenTelemetry Collector, tail_sampling README.)
     """
 
-    def __init__(self, policies: Iterable[NamedPolicy], *, sample_on_first_match: bool, on_error: OnError) -> None:
+    def __init__(
+        self,
+        policies: Iterable[NamedPolicy],
+        *,
+        sample_on_first_match: bool,
+        on_error: OnError,
+        on_answer: OnAnswer | None = None,
+    ) -> None:
+        """Args:
+        policies: in the order in which they were written.
+        sample_on_first_match: whether nobody else is asked about a trace that a policy samples.
+        on_error: is told the name of a policy and what it raised.
+        on_answer: is told the name of a policy, the seconds that it took and on how many traces it voted.
+        """
         in_order = sorted(policies, key=lambda policy: not policy.is_drop)
         self._policies = {policy.name: policy.policy for policy in in_order}
         first_match = {Vote.SAMPLED} if sample_on_first_match else set()
@@ -95,6 +110,7 @@ class Evaluator:
             for name, policy, is_drop in in_order
         ]
         self._on_error = on_error
+        self._on_answer = on_answer
         self._outcomes: dict[tuple[Vote | None, ...], Outcome] = {}
 
     @property
@@ -113,7 +129,10 @@ class Evaluator:
         places: Sequence[int] = range(len(traces))
         open_ = traces
         for asked in self._asked:
+            started = perf_counter()
             verdicts = self._ask(asked, open_, now)
+            if self._on_answer is not None:
+                self._on_answer(asked.name, perf_counter() - started, len(open_))
             columns.append(verdicts if open_ is traces else _spread(verdicts, places, len(traces)))
             if asked.ends_with:
                 left = [at for at, each in enumerate(verdicts) if each is None or each.vote not in asked.ends_with]

@@ -7,7 +7,7 @@ from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
 from processors.tail_sampling.evaluation import Evaluator
 from processors.tail_sampling.instance import Instance
-from processors.tail_sampling.measures import PolicyErrors
+from processors.tail_sampling.measures import PolicyErrors, PolicyTimes
 from processors.tail_sampling.policies.build import build_policies
 from processors.tail_sampling.processor import TailSampling
 from processors.tail_sampling.ring import Ring
@@ -19,6 +19,7 @@ def build(config: TailSamplingConfig, settings: Settings, next: Consumer) -> Ins
         build_policies(config.policies),
         sample_on_first_match=config.sample_on_first_match,
         on_error=PolicyErrors(settings),
+        on_answer=PolicyTimes(settings),
     )
     common = Common.of(settings.common)
     ring = Ring(config.decisions, evaluator.policies)

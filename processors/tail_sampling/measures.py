@@ -181,5 +181,28 @@ class PolicyErrors:
         counter.add(1)
 
 
+class PolicyTimes:
+    """Counts how often each policy voted, and the microseconds that it took."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._telemetry = settings.telemetry
+        self._counters: dict[str, tuple[Counter, Counter]] = {}
+
+    def __call__(self, policy: str, seconds: float, traces: int) -> None:
+        counters = self._counters.get(policy)
+        if counters is None:
+            counters = self._counters[policy] = (
+                self._telemetry.counter(
+                    PREFIX + "sampling_policy_execution_time_sum", "Microseconds that a policy took.", policy=policy
+                ),
+                self._telemetry.counter(
+                    PREFIX + "sampling_policy_execution_count", "Traces on which a policy was asked.", policy=policy
+                ),
+            )
+        time, count = counters
+        time.add(seconds * 1_000_000)
+        count.add(traces)
+
+
 def _text(value: bool) -> str:
     return "true" if value else "false"

@@ -89,6 +89,14 @@ async def test_votes_are_counted_by_policy_with_the_spans_they_are_about(three):
     assert 2 == three.total("count_traces_sampled", policy="errors")
 
 
+async def test_what_policies_cost_is_counted_with_how_often_they_were_asked(three):
+    await three.clock.advance(11)
+
+    asked = {name: three.total("sampling_policy_execution_count", policy=name) for name in ("no health checks", "slow")}
+    assert {"no health checks": 3, "slow": 2} == asked
+    assert 0 < three.total("sampling_policy_execution_time_sum", policy="slow") < 1_000_000
+
+
 async def test_ages_and_rounds_are_histograms(three):
     await three.clock.advance(11)
 
