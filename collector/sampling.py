@@ -70,14 +70,9 @@ def randomness(trace_id: bytes) -> int:
     return int.from_bytes(trace_id[9:16], "big")
 
 
-def encode(value: int, precision: int = _DIGITS) -> str:
-    """Write a threshold below 2**56 as `th` is written: hexadecimal digits without zeros at the end.
-
-    Args:
-        value: the number.
-        precision: digits to keep, at most 14; the rest is rounded down, which keeps more traces and never fewer.
-    """
-    return f"{value:014x}"[:precision].rstrip("0") or "0"
+def encode(value: int) -> str:
+    """Write a threshold below 2**56 as `th` is written: hexadecimal digits without zeros at the end."""
+    return f"{value:014x}".rstrip("0") or "0"
 
 
 def decode(text: str) -> int:
@@ -248,12 +243,3 @@ def _field(threshold: int, explicit: int | None) -> bytes:
     """Write the whole field of a trace state with nothing else in it, which is shorter than 128 bytes."""
     state = TraceState(threshold, explicit).write()
     return _TRACE_STATE_TAG + bytes([len(state)]) + state
-
-
-def trace_state(span: bytes) -> TraceState:
-    """Read a serialised span's trace state.
-
-    Raises:
-        google.protobuf.message.DecodeError: not a span.
-    """
-    return TraceState.parse(_Head.FromString(span).trace_state)
