@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from collector.actions.config import ActionConfig, LimitConfig
+from collector.actions.layout import Holder, Layout, Siblings, begin, records_in
 from collector.actions.limit import limit_steps
-from collector.actions.splicing import Holder, Splicer
-from collector.actions.steps import KeyEdit, Matching, Step, apply, delete, steps_of
+from collector.actions.splicing import splice
+from collector.actions.steps import KeyEdit, Matching, Step, apply, combined, delete, steps_of
 from collector.component import Settings
 from collector.patterns import compile_pattern
 
-_MOST_PASSES = 6
+_MOST_KEYS = 12
 """Keys up to which looking for each costs less than looking at all attributes."""
-_PORTION = 64
+_TAG = 0x0A
+_REMEMBERED = 64
 _LONGEST = 0x7F
 """Bytes of a key that is looked for in records."""
 
@@ -59,7 +62,7 @@ class Program:
             mentioned = frozenset(key for step in steps for key in step.keys or () if key in wire)
             steps = _with_work(steps, mentioned)
         keys = _keys(steps)
-        return Bound(steps, keys, None if needs_none else keys) if steps else None
+        return Bound(steps, keys, None if needs_none else keys, _passes(tuple(steps))) if steps else None
 
 
 def _with_work(steps: list[Step], mentioned: frozenset[bytes]) -> list[Step]:
@@ -82,28 +85,20 @@ def _keys(steps: list[Step]) -> frozenset[bytes] | None:
     return frozenset(keys)
 
 
-def _in_portions(records: list[bytes], edits: list[KeyEdit], holder: Holder) -> list[bytes]:
-    """Return the records edited, so many at a time that what is made on the way stays in the processor's cache."""
-    splicers = [Splicer(together, holder) for together in _passes(edits)]
-    after: list[bytes] = []
-    for start in range(0, len(records), _PORTION):
-        portion = records[start : start + _PORTION]
-        for splicer in splicers:
-            portion = splicer.splice(portion)
-        after += portion
-    return after
-
-
-def _passes(edits: list[KeyEdit]) -> Iterator[list[KeyEdit]]:
-    """Yield edits that can be done at once, since none depends on another."""
-    together: list[KeyEdit] = []
+@lru_cache(_REMEMBERED)
+def _passes(steps: tuple[Step, ...]) -> list[list[KeyEdit]] | None:
+    """Return edits that can be done to the bytes of records, all of one pass at once; None if others are among them."""
+    edits = [step for step in steps if isinstance(step, KeyEdit) and 0 < len(step.key) <= _LONGEST]
+    if len(edits) < len(steps) or len({edit.key for edit in edits}) > _MOST_KEYS:
+        return None
+    by_key: dict[tuple[bool, bytes], list[KeyEdit]] = {}
     for edit in edits:
-        if together and (edit.is_counted or together[-1].is_counted or edit.key in {one.key for one in together}):
-            yield together
-            together = []
-        together.append(edit)
-    if together:
-        yield together
+        by_key.setdefault((edit.is_counted, edit.key), []).append(edit)
+    # edits of different keys do not see each other; a limit comes last
+    passes = [
+        [combined(edits) for (is_counted, _), edits in by_key.items() if is_counted is last] for last in (False, True)
+    ]
+    return [together for together in passes if together]
 
 
 class Bound(NamedTuple):
@@ -114,17 +109,26 @@ class Bound(NamedTuple):
     """The keys that are looked at; None for all."""
     wants: frozenset[bytes] | None
     """The keys one of which has to be there for anything to be done; None if there may be none."""
+    passes: list[list[KeyEdit]] | None
+    """The same as edits of single keys, if that is what they all are: those of each pass are done at once."""
+
+    def splice(self, wire: bytes, layout: Layout) -> bytes:
+        """Return a request with its records edited in all passes; see `splicing.splice`."""
+        for edits in self.passes or ():
+            wire = splice(wire, layout, edits)
+        return wire
 
     def edit(self, records: list[bytes], holder: Holder) -> list[bytes]:
-        """Return serialised records with their attributes changed; those that stay are the very ones.
+        """Return serialised records with their attributes changed; those that stay are equal.
 
         Raises:
             google.protobuf.message.DecodeError: something in `records` is no message of this kind.
         """
-        edits = [step for step in self.steps if isinstance(step, KeyEdit) and len(step.key) <= _LONGEST]
-        if len(edits) == len(self.steps) <= _MOST_PASSES:
-            return _in_portions(records, edits, holder)
-        return [self._edit_one(record, holder) for record in records]
+        if self.passes is None:
+            return [self._edit_one(record, holder) for record in records]
+        wire = b"".join([begin(_TAG, len(record)) + record for record in records])
+        wire = self.splice(wire, Siblings(_TAG, holder))
+        return [wire[start:stop] for _, start, stop in records_in(wire, 0, len(wire), _TAG)]
 
     def _edit_one(self, record: bytes, holder: Holder) -> bytes:
         if self.wants is not None and not any(key in record for key in self.wants):

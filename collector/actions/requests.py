@@ -7,37 +7,22 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as OfficialLogRecord
-from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
-from opentelemetry.proto.trace.v1.trace_pb2 import Span as OfficialSpan
 
+from collector.actions.layout import LOGS, NAMES, POINTS, SPANS, Holder, layout_of
 from collector.actions.program import Bound, Program
-from collector.actions.splicing import Holder
 from collector.batch import SHAPES, Batch, Signal
 from collector.matching.matcher import Matcher
 from collector.records.views import RESOURCE, SCOPE, LogRecord, Resource, Scope, Span
 from collector.wire.projection import OPAQUE, VALUE, project
+from collector.wire.walk import WireError
 
-_SPANS, _LOGS, _NUMBERS = Holder.of(OfficialSpan), Holder.of(OfficialLogRecord), Holder.of(metrics.NumberDataPoint)
-_POINTS: Mapping[str, Holder] = {
-    "gauge": _NUMBERS,
-    "sum": _NUMBERS,
-    "histogram": Holder.of(metrics.HistogramDataPoint),
-    "exponential_histogram": Holder.of(metrics.ExponentialHistogramDataPoint),
-    "summary": Holder.of(metrics.SummaryDataPoint),
-}
-_NAMES: Mapping[Signal, str] = {
-    Signal.TRACES: "resource_spans scope_spans spans",
-    Signal.LOGS: "resource_logs scope_logs log_records",
-    Signal.METRICS: "resource_metrics scope_metrics metrics",
-}
 _VIEWS: Mapping[Signal, Callable[[bytes], Any]] = {Signal.TRACES: Span, Signal.LOGS: LogRecord}
-_METRIC = {"name": VALUE, **{kind: {"data_points": OPAQUE} for kind in _POINTS}}
+_METRIC = {"name": VALUE, **{kind: {"data_points": OPAQUE} for kind in POINTS}}
 
 
 @cache
 def _skeleton(signal: Signal) -> type[Message]:
-    resources, scopes, records = _NAMES[signal].split()
+    resources, scopes, records = NAMES[signal].split()
     leaf = _METRIC if signal is Signal.METRICS else OPAQUE
     spec = {resources: {"resource": RESOURCE, scopes: {"scope": SCOPE, records: leaf}}}
     return project(SHAPES[signal].request, spec)
@@ -45,7 +30,7 @@ def _skeleton(signal: Signal) -> type[Message]:
 
 @cache
 def _resources(signal: Signal) -> type[Message]:
-    return project(SHAPES[signal].request, {_NAMES[signal].split()[0]: {"resource": RESOURCE}})
+    return project(SHAPES[signal].request, {NAMES[signal].split()[0]: {"resource": RESOURCE}})
 
 
 class _Named(NamedTuple):
@@ -80,11 +65,20 @@ def edit_records(batch: Batch, program: Program, matcher: Matcher | None) -> Bat
     bound = program.bound(batch.wire, batch.metadata)
     if bound is None:
         return batch
+    if bound.passes and matcher is None:
+        try:
+            return _replaced(batch, bound.splice(batch.wire, layout_of(batch.signal)))
+        except WireError:  # it has groups, or the official parser says what is wrong
+            pass
     root = _skeleton(batch.signal).FromString(batch.wire)
     changed = False
     for run in _runs(root, batch.signal, matcher):
         changed |= _edit(run, bound)
     return batch.replace(root.SerializeToString(), len(batch)) if changed else batch
+
+
+def _replaced(batch: Batch, wire: bytes) -> Batch:
+    return batch if wire is batch.wire else batch.replace(wire, len(batch))
 
 
 def edit_resources(batch: Batch, program: Program) -> Batch:
@@ -93,7 +87,7 @@ def edit_resources(batch: Batch, program: Program) -> Batch:
     if bound is None:
         return batch
     root = _resources(batch.signal).FromString(batch.wire)
-    nodes = getattr(root, _NAMES[batch.signal].split()[0])
+    nodes = getattr(root, NAMES[batch.signal].split()[0])
     changed = [bound.edit_message(node.resource) for node in nodes]
     return batch.replace(root.SerializeToString(), len(batch)) if any(changed) else batch
 
@@ -115,7 +109,7 @@ def _edit(run: _Run, bound: Bound) -> bool:
 
 
 def _runs(root: Any, signal: Signal, matcher: Matcher | None) -> Iterator[_Run]:
-    resources, scopes, records = _NAMES[signal].split()
+    resources, scopes, records = NAMES[signal].split()
     for resource_node in getattr(root, resources):
         resource = Resource(message=resource_node.resource)
         for scope_node in getattr(resource_node, scopes):
@@ -128,14 +122,14 @@ def _runs(root: Any, signal: Signal, matcher: Matcher | None) -> Iterator[_Run]:
                 yield from _runs_of_metrics(siblings, answer)
             else:
                 is_meant = None if answer is True else _asked(answer, _VIEWS[signal], resource, scope)
-                yield _Run(siblings, _SPANS if signal is Signal.TRACES else _LOGS, is_meant)
+                yield _Run(siblings, SPANS if signal is Signal.TRACES else LOGS, is_meant)
 
 
 def _runs_of_metrics(siblings: Any, answer: Any) -> Iterator[_Run]:
     """Yield the points of every kind that a metric has: one kind, unless its sender got it wrong."""
     for metric in siblings:
         if answer is True or answer(_Named(metric.name.decode())):
-            for kind, holder in _POINTS.items():
+            for kind, holder in POINTS.items():
                 if metric.HasField(kind):
                     yield _Run(getattr(metric, kind).data_points, holder, None)
 

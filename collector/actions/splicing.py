@@ -1,60 +1,94 @@
-"""Changing single attributes in the bytes of records, without taking them apart.
+"""Changing single attributes in the bytes of a request, without taking it apart.
 
 A key is a run of bytes in its record. Where it is mentioned once, with all around it as encoders write it, the
 attribute is cut out or replaced. That such a place is what it seems, and no text that looks like it, is certain if
 what is before it is a whole message: then a field begins there. The official parser says so for all records at once.
+What is not certain, or not as usual, is left to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from secrets import token_bytes
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
-from collector.actions.pairs import KEY, SHORT, VALUE, is_value, length_of
-from collector.actions.steps import KeyEdit, apply
-from collector.actions.values import Rewrite
+from collector.actions.layout import Holder, Layout, Siblings, begin, records_in
+from collector.actions.pairs import KEY, SHORT, VALUE, is_value
+from collector.actions.steps import KeyEdit, apply, keep
+from collector.patterns import compile_pattern
 from collector.wire.declaration import declare
-from collector.wire.projection import OPAQUE, project
+from collector.wire.walk import fields
 
 _Seams: Any = declare("pyotelcol.actions", "message Seams { repeated bytes seam = 536870911; }")["Seams"]
 _SECRET = token_bytes(16)  # what no sender knows cannot be in what it sends
 _SEAM = _Seams(seam=[_SECRET]).SerializeToString()
-
-
-class Holder(NamedTuple):
-    """One kind of message that has attributes."""
-
-    tag: int
-    """The tag of an attribute in it, of one byte."""
-    message: type[Message]
-    """A projection in which attributes are bytes."""
-    begins: list[bytes]
-    """What an attribute begins with, by its length, as far as that is looked up."""
-
-    @classmethod
-    def of(cls, message: type[Message]) -> Holder:
-        """Return how a message holds its field `attributes`."""
-        tag = message.DESCRIPTOR.fields_by_name["attributes"].number << 3 | 2
-        begins = [bytes((tag,)) + length_of(length) for length in range(_LOOKED_UP)]
-        return cls(tag, project(message, {"attributes": OPAQUE}), begins)
-
-
-_LOOKED_UP = 1024
-_Found: TypeAlias = tuple[int, int, int]
-"""Where an attribute starts in the bytes of a record, where its KeyValue does, and where both end."""
-_UNUSUAL: Final[_Found] = (-1, -1, -1)
-"""What has to be taken apart to know what it means; it starts before all that does not."""
+_REMEMBERED = 256
+_NOWHERE = (-1, -1)
 
 
 class _Edit(NamedTuple):
-    key: bytes
-    size: int
-    rewrite: Rewrite
-    added: bytes
-    """What a record gets that has no such key."""
+    """A KeyEdit for one kind of record."""
+
+    given: KeyEdit
+    needle: bytes
+    """Length and bytes of the key, as they are wherever it is, unless its length is longer than it has to be."""
+    heads: list[bytes]
+    """What a usual attribute of each length begins with."""
+    argument: int
+    """Where that which is rewritten starts, from the needle on."""
+    rewrite: Callable[[bytes], bytes] | None
+    """Returns the field that comes instead; None if that is always `piece`."""
+    piece: bytes
+    absent: bytes
+    """The field that a record gets that has no such key."""
+
+
+@lru_cache(_REMEMBERED)
+def _heads(key: bytes, tag: int) -> list[bytes]:
+    """Return what a usual attribute of each length begins with, up to the length of the value."""
+    shortest = len(key) + 4
+    begins = b"%c%%c\x0a%c%b\x12%%c" % (tag, len(key), key.replace(b"%", b"%%"))
+    return [
+        begins % (size, size - shortest) if shortest <= size < SHORT else b"%c%c" % (tag, ~size & 0xFF)  # is nowhere
+        for size in range(0x100)
+    ]
+
+
+@lru_cache(_REMEMBERED)
+def _heads_of_texts(key: bytes, tag: int) -> list[bytes]:
+    """Return the same for values that are texts of at least a byte, up to these."""
+    shortest = len(key) + 7
+    return [
+        b"%b\x0a%c" % (head, head[-1] - 2) if shortest <= size < SHORT else b"%c%c" % (tag, ~size & 0xFF)
+        for size, head in enumerate(_heads(key, tag))
+    ]
+
+
+@lru_cache(_REMEMBERED)
+def _longer_lengths(keys: frozenset[bytes]) -> Any:
+    """Return what finds keys whose length ends with a zero, since it takes more bytes than it needs."""
+    texts = ["".join(f"\\x{{{ord(character):x}}}" for character in key.decode()) for key in sorted(keys)]
+    return compile_pattern(rf"\x00(?:{'|'.join(texts)})")
+
+
+@lru_cache(_REMEMBERED)
+def _edit(given: KeyEdit, tag: int) -> _Edit:
+    key, absent = given.key, _field(given.absent, tag)
+    needle = bytes((len(key),)) + key
+    if given.of_text is not None:
+        rewrite = given.of_text(partial(begin, tag))
+        return _Edit(given, needle, _heads_of_texts(key, tag), len(needle) + 4, rewrite, b"", absent)
+    heads = _heads(key, tag)
+    if given.constant is not None:
+        return _Edit(given, needle, heads, -1, None, _field(given.constant, tag), absent)
+    return _Edit(given, needle, heads, -1, lambda pair: _field(given.rewrite(pair), tag), b"", absent)
+
+
+def _field(pair: bytes, tag: int) -> bytes:
+    return begin(tag, len(pair)) + pair if pair else b""
 
 
 def _are_whole(heads: list[bytes]) -> bool:
@@ -68,10 +102,39 @@ def _are_whole(heads: list[bytes]) -> bool:
     return bool(seams[:].count(_SECRET) == len(heads))
 
 
-def _exact(record: bytes, edits: Sequence[KeyEdit], holder: Holder) -> bytes:
+def splice(wire: bytes, layout: Layout, edits: Sequence[KeyEdit]) -> bytes:
+    """Return a request with the attributes of its records edited; the very bytes that were given if nothing changes.
+
+    Args:
+        wire: its bytes.
+        layout: where its records are.
+        edits: what to do, no two of them about the same key.
+
+    Raises:
+        google.protobuf.message.DecodeError: a record is none.
+        WireError: it is no request, or one that has groups.
+    """
+    is_doubtful = _longer_lengths(frozenset(edit.key for edit in edits)).search(wire) is not None
+    if not is_doubtful and any(edit.is_counted for edit in edits):  # what is counted is done once
+        is_doubtful = not _Splice(wire, [KeyEdit(edit.key, keep) for edit in edits]).is_certain(layout)
+    if not is_doubtful:
+        work = _Splice(wire, edits)
+        if work.is_certain(layout):
+            return work.result()
+    work = _Splice(wire, edits, is_doubtful=True)
+    work.descend(layout, 0, len(wire))
+    return work.result()
+
+
+def exactly(record: bytes, edits: Sequence[KeyEdit], holder: Holder, keys: frozenset[bytes]) -> bytes:
+    """Return a record with its attributes edited; the very bytes that were given if nothing changes.
+
+    Raises:
+        google.protobuf.message.DecodeError: it is none.
+    """
     message: Any = holder.message.FromString(record)
     before = message.attributes[:]
-    after = apply(edits, before, frozenset(edit.key for edit in edits))
+    after = apply(edits, before, keys)
     if after == before:
         return record
     del message.attributes[:]
@@ -79,111 +142,158 @@ def _exact(record: bytes, edits: Sequence[KeyEdit], holder: Holder) -> bytes:
     return bytes(message.SerializeToString())
 
 
-class Splicer:
-    """Edits some keys of records, no two of them the same."""
+class _Splice:
+    """One request being edited: what it becomes, up to a place."""
 
-    def __init__(self, edits: Sequence[KeyEdit], holder: Holder) -> None:
+    def __init__(self, wire: bytes, edits: Sequence[KeyEdit], *, is_doubtful: bool = False) -> None:
+        self._wire = wire
         self._given = edits
-        self._holder = holder
-        self._edits = [_Edit(e.key, len(e.key), e.rewrite, e.absent and self._field(e.absent)) for e in edits]
-        """In the order in which their keys were found last."""
+        self._keys = frozenset(edit.key for edit in edits)
+        self._is_doubtful = is_doubtful
+        self._edits: dict[int, list[_Edit]] = {}
+        """By the tag of attributes, in the order in which their keys were found last."""
+        self._parts: list[bytes] = []
+        self._heads: list[bytes] = []
+        """What is before each attribute that was found in a record, from the one before it on."""
+        self._done = 0
 
-    def splice(self, records: Sequence[bytes]) -> list[bytes]:
-        """Return records edited.
+    def is_certain(self, layout: Layout) -> bool:
+        """Edit all of it, and say whether everything was what it seemed."""
+        try:
+            self.descend(layout, 0, len(self._wire))
+        except DecodeError:  # from what looks like an attribute, or there is something wrong, and it is raised again
+            return False
+        return _are_whole(self._heads)
 
-        Raises:
-            google.protobuf.message.DecodeError: something in `records` is no message of this kind.
-        """
-        heads: list[bytes] = []
-        after = self._splice(records, heads)
-        return after if _are_whole(heads) else [_exact(record, self._given, self._holder) for record in records]
+    def result(self) -> bytes:
+        """Return what it has become; the very bytes that were given if that is the same."""
+        if not self._parts:
+            return self._wire
+        wire = b"".join([*self._parts, self._wire[self._done :]])
+        return self._wire if wire == self._wire else wire
 
-    def _splice(self, records: Sequence[bytes], heads: list[bytes]) -> list[bytes]:
-        """Return records edited; collect what is before each attribute that was found, from the one before it on."""
-        # every record of every request comes by here, so there are few calls, and no look-ups that can be made before
-        edits, tag, begins = self._edits, self._holder.tag, self._holder.begins
-        after: list[bytes] = []
-        for record in records:
-            parts: list[bytes] = []
-            at, added = 0, b""
-            for key, size, rewrite, absent in edits:
-                found = _find(record, key, size, tag)
-                if found is None:
-                    added += absent
-                    continue
-                start, pair, end = found
-                if start < at:
-                    after.append(self._otherwise(record, heads))
-                    break
-                head = record[at:start]
-                heads.append(head)
+    def descend(self, layout: Layout, at: int, end: int) -> int:
+        """Edit the records in the content of a message, and return how much longer it is then."""
+        if isinstance(layout, Siblings):
+            return self._records(layout, at, end)
+        growth = 0
+        for tag, start, stop in fields(self._wire, at, end):
+            inner = layout.get(tag)
+            if inner is not None:
+                growth += self._field(tag, inner, at, start, stop)
+            at = stop
+        return growth
+
+    def _field(self, tag: int, layout: Layout, begins: int, start: int, stop: int) -> int:
+        """Edit what is in a field, and return how much longer it is then."""
+        before, place = self._done, len(self._parts)
+        self._parts += (self._wire[before:begins], b"")
+        self._done = start
+        growth = self.descend(layout, start, stop)
+        if len(self._parts) == place + 2:
+            del self._parts[place:]
+            self._done = before
+            return 0
+        self._parts[place + 1] = head = begin(tag, stop - start + growth)
+        return growth + len(head) - (start - begins)
+
+    def _records(self, siblings: Siblings, at: int, end: int) -> int:
+        """Edit sibling records, and return how much longer they are then."""
+        heads, tag, edits = self._heads, siblings.tag, self._edits_for(siblings.holder)
+        wire, parts = self._wire, self._parts
+        growth = 0
+        for begins, start, stop in records_in(wire, at, end, tag):
+            pieces = None if self._is_doubtful else self._pieces(edits, siblings.holder.tag, start, stop)
+            if pieces is None:
+                pieces = self._pieces_of_odd(edits, siblings.holder, start, stop)
+            if pieces:
+                heads += pieces[:-1:2]
+                size = sum(map(len, pieces))
+                if self._done < begins:
+                    parts.append(wire[self._done : begins])
+                head = begin(tag, size)
                 parts.append(head)
-                new = rewrite(record[pair:end])
-                if new:
-                    parts.append(begins[len(new)] if len(new) < _LOOKED_UP else self._begin(new))
-                    parts.append(new)
-                at = end
+                parts += pieces
+                self._done = stop
+                growth += size + len(head) - stop + begins
+        return growth
+
+    def _pieces(self, edits: list[_Edit], tag: int, start: int, stop: int) -> list[bytes] | None:
+        """Return what a record becomes: what is before an attribute and what is there instead, in turn, and the rest.
+
+        It is empty if all stays, and None if the record is not as expected.
+        """
+        # every record of every request comes by here, so there are few calls, and no look-ups that can be made before
+        wire, done, added = self._wire, start, b""
+        find, is_at = wire.find, wire.startswith
+        pieces: list[bytes] = []
+        for edit, needle, heads, argument, rewrite, piece, absent in edits:
+            key = find(needle, start, stop)
+            if key < 0:
+                added += absent
+                continue
+            field = key - 3
+            length = wire[key - 2]
+            last = key - 1 + length
+            is_usual = is_at(heads[length], field)
+            if not is_usual:
+                field, last = _find(wire, key, len(needle), tag)
+            if field < done or last > stop or find(needle, key + 1, stop) >= 0:
+                return None
+            pieces.append(wire[done:field])
+            if not is_usual:
+                pieces.append(_field(edit.rewrite(wire[key - 1 : last]), tag))
             else:
-                parts.append(record[at:] + added)
-                after.append(b"".join(parts))
-        return after
+                pieces.append(rewrite(wire[key + argument : last]) if rewrite else piece)
+            done = last
+        if pieces or added:
+            pieces.append(wire[done:stop] + added)
+        return pieces
 
-    def _field(self, pair: bytes) -> bytes:
-        return self._begin(pair) + pair
+    def _pieces_of_odd(self, edits: list[_Edit], holder: Holder, start: int, stop: int) -> list[bytes]:
+        """Return the same of a record in which keys come in another order, or that has to be taken apart."""
+        order = (
+            edits if self._is_doubtful else sorted(edits, key=lambda edit: self._wire.find(edit.needle, start, stop))
+        )
+        if order != edits:
+            edits[:] = order
+            pieces = self._pieces(edits, holder.tag, start, stop)
+            if pieces is not None:
+                return pieces
+        if not any(edit.absent or self._wire.find(edit.key, start, stop) >= 0 for edit in self._given):
+            return []
+        record = self._wire[start:stop]
+        new = exactly(record, self._given, holder, self._keys)
+        return [] if new is record else [new]
 
-    def _begin(self, pair: bytes) -> bytes:
-        return bytes((self._holder.tag,)) + length_of(len(pair))
-
-    def _otherwise(self, record: bytes, heads: list[bytes]) -> bytes:
-        """Edit a record in which keys come in another order, or that has to be taken apart."""
-        places = {edit.key: _find(record, edit.key, edit.size, self._holder.tag) for edit in self._edits}
-        found = sorted(place for place in places.values() if place)
-        ends = [0, *(end for _, _, end in found)]
-        if any(start < end for (start, _, _), end in zip(found, ends, strict=False)):
-            return _exact(record, self._given, self._holder)
-        self._edits.sort(key=lambda edit: places[edit.key] or _UNUSUAL)
-        return self._splice([record], heads)[0]
+    def _edits_for(self, holder: Holder) -> list[_Edit]:
+        if holder.tag not in self._edits:
+            self._edits[holder.tag] = [_edit(edit, holder.tag) for edit in self._given]
+        return self._edits[holder.tag]
 
 
-def _find(record: bytes, key: bytes, size: int, tag: int) -> _Found | None:
-    """Return where the attribute of a key of this size is; None if there is none."""
-    at = record.find(key)
-    # what stands before a key is its length, which ends with a zero if it takes more bytes than it needs
-    while at >= 0 and record[at - 1] != size:
-        if not record[at - 1]:
-            return _UNUSUAL
-        at = record.find(key, at + 1)
-    if at < 0:
-        return None
-    value = at + size
-    other = record.find(key, value)
-    if other >= 0 and _comes_again(record, key, size, other):
-        return _UNUSUAL
+def _find(wire: bytes, key: int, size: int, tag: int) -> tuple[int, int]:
+    """Return where an attribute begins and ends that is not as usual, if it is so by its length alone.
+
+    Args:
+        wire: bytes in which it is.
+        key: the offset of the length of its key.
+        size: bytes of that and of the key.
+        tag: what it has to begin with.
+
+    Returns:
+        Two offsets; the first one is negative if it is odd in any other way.
+    """
+    pair, value = key - 1, key + size
     try:
-        end = at - 2 + record[at - 3]
-        # a longer length has a second byte, which could be what looks like the tag of the key
-        begins = record[at - 4] == tag and record[at - 2] == KEY and record[at - 3] < SHORT
-        if begins and record[value] == VALUE and record[value + 1] == end - value - 2:
-            return at - 4, at - 2, end
-        return _find_long(record, at, value, tag)
+        if wire[pair] != KEY or wire[value] != VALUE:
+            return _NOWHERE
+        if wire[pair - 2] == tag and wire[pair - 1] < SHORT:
+            field, last = pair - 2, pair + wire[pair - 1]
+        elif wire[pair - 3] == tag and wire[pair - 2] >= SHORT and 0 < wire[pair - 1] < SHORT:
+            field, last = pair - 3, pair + (wire[pair - 2] & 0x7F | wire[pair - 1] << 7)
+        else:
+            return _NOWHERE
     except IndexError:
-        return _UNUSUAL
-
-
-def _comes_again(record: bytes, key: bytes, size: int, at: int) -> bool:
-    """Whether something that may be the key is at this offset or behind."""
-    while at >= 0:
-        if record[at - 1] == size or not record[at - 1]:
-            return True
-        at = record.find(key, at + 1)
-    return False
-
-
-def _find_long(record: bytes, at: int, value: int, tag: int) -> _Found:
-    """Return where an attribute is of more than 127 bytes."""
-    start, pair = at - 5, at - 2
-    end = pair + (record[at - 4] & 0x7F | record[at - 3] << 7)
-    if start < 0 or record[start] != tag or record[at - 4] < SHORT or record[at - 3] >= SHORT:
-        return _UNUSUAL
-    is_plain = record[pair] == KEY and record[value] == VALUE and end <= len(record) and is_value(record, value, end)
-    return (start, pair, end) if is_plain else _UNUSUAL
+        return _NOWHERE
+    return (field, last) if last <= len(wire) and is_value(wire, value, last) else _NOWHERE

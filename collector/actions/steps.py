@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 from collector.actions.config import DEEPEST, ActionConfig, ActionName
 from collector.actions.pairs import head_of, key_of, renamed
-from collector.actions.values import Rewrite, converter, extractor, hasher, targets
+from collector.actions.values import OfText, Rewrite, converter, extractor, hasher, targets, text_hasher
 from collector.patterns import compile_pattern
 from collector.records.values import write_pair
 
@@ -45,7 +45,11 @@ class KeyEdit:
     absent: bytes = b""
     """The KeyValue that is added where the key is not there; empty for none."""
     is_counted: bool = False
-    """Whether rewriting the same attribute twice would be seen: then it is done for itself."""
+    """Whether rewriting the same attribute twice would be seen."""
+    constant: bytes | None = None
+    """What `rewrite` returns if that is always the same, but for an attribute that is that already."""
+    of_text: OfText | None = None
+    """The same as `rewrite` for texts that are not empty."""
 
     @property
     def keys(self) -> frozenset[bytes]:
@@ -74,6 +78,23 @@ class KeyEdit:
 def delete(pair: bytes) -> bytes:
     """Return what becomes of an attribute that goes."""
     return b""
+
+
+def combined(edits: Sequence[KeyEdit]) -> KeyEdit:
+    """Return what does the same to one key as several changes to it do in their order; none of them is counted."""
+    first, *others = edits
+    if not others:
+        return first
+
+    def rewrite(pair: bytes) -> bytes:
+        for edit in edits:
+            pair = edit.rewrite(pair) if pair else edit.absent
+        return pair
+
+    absent = first.absent
+    for edit in others:
+        absent = edit.rewrite(absent) if absent else edit.absent
+    return KeyEdit(first.key, rewrite, absent)
 
 
 def keep(pair: bytes) -> bytes:
@@ -202,7 +223,7 @@ def steps_of(action: ActionConfig) -> Iterator[Step]:
         case ActionName.DELETE:
             yield from _by_key_and_pattern(action, lambda _: delete)
         case ActionName.HASH:
-            yield from _by_key_and_pattern(action, hasher)
+            yield from _by_key_and_pattern(action, hasher, text_hasher(key))
         case ActionName.EXTRACT if action.pattern:
             yield Extract(key, action.pattern)
         case ActionName.CONVERT if action.converted_type:
@@ -211,10 +232,13 @@ def steps_of(action: ActionConfig) -> Iterator[Step]:
             yield _put_step(action, key)
 
 
-def _by_key_and_pattern(action: ActionConfig, rewriter: Callable[[bytes], Rewrite]) -> Iterator[Step]:
+def _by_key_and_pattern(
+    action: ActionConfig, rewriter: Callable[[bytes], Rewrite], of_text: OfText | None = None
+) -> Iterator[Step]:
     key = action.key.encode()
     if key:
-        yield KeyEdit(key, rewriter(key))
+        rewrite = rewriter(key)
+        yield KeyEdit(key, rewrite, of_text=of_text, constant=b"" if rewrite is delete else None)
     if action.pattern:
         search = compile_pattern(action.pattern).search
         yield Matching(lambda key: search(key) is not None, rewriter)
@@ -233,8 +257,9 @@ def _put(action: ActionName, key: bytes, pair: bytes) -> KeyEdit:
     def replace(old: bytes) -> bytes:
         return pair if old != pair else old
 
-    rewrite = keep if action is ActionName.INSERT else replace
-    return KeyEdit(key, rewrite, b"" if action is ActionName.UPDATE else pair)
+    if action is ActionName.INSERT:
+        return KeyEdit(key, keep, pair)
+    return KeyEdit(key, replace, b"" if action is ActionName.UPDATE else pair, constant=pair)
 
 
 def apply(steps: Sequence[Step], pairs: list[bytes], keys: frozenset[bytes] | None) -> list[bytes]:

@@ -6,6 +6,7 @@ import math
 import re
 import struct
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, TypeAlias
 
@@ -20,6 +21,9 @@ from collector.records.values import read_value
 Rewrite: TypeAlias = Callable[[bytes], bytes]
 """From one serialised KeyValue to another; the very same one keeps it, empty bytes delete it."""
 
+OfText: TypeAlias = Callable[[Callable[[int], bytes]], Callable[[bytes], bytes]]
+"""From what tells how a field of so many bytes begins to what makes a field with a KeyValue of a text."""
+
 # Go, strconv.ParseInt and ParseFloat: no spaces and no underscores; of ParseFloat's forms, not the hexadecimal ones
 _INT = re.compile(r"[+-]?[0-9]+")
 _DOUBLE = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?|nan", re.IGNORECASE)
@@ -28,8 +32,10 @@ _DIGITS = 19
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
 _SHORT_TEXT = 0x7E
 """Bytes of texts that are shorter than those of which the value needs a longer length."""
-_HASHED = b"\x42\x0a\x40"
-"""Of a value: its length, and tag and length of a text of 64 bytes in it."""
+_REMEMBERED = 4096
+_DIGITS_OF_HASH = 64
+_HASHED = bytes((_DIGITS_OF_HASH + 2, TEXT, _DIGITS_OF_HASH))
+"""Of a value: its length, and tag and length of the text of a hash in it."""
 
 
 def hasher(key: bytes) -> Rewrite:
@@ -51,6 +57,17 @@ def hasher(key: bytes) -> Rewrite:
         return hashed + digest if digest else begins[0]
 
     return rewrite
+
+
+def text_hasher(key: bytes) -> OfText:
+    """Return what makes a field of the SHA-256 of a text for this key."""
+    hashed = head_of(key) + _HASHED
+
+    def of_text(begin: Callable[[int], bytes]) -> Callable[[bytes], bytes]:
+        begins = begin(len(hashed) + _DIGITS_OF_HASH) + hashed
+        return lru_cache(_REMEMBERED)(lambda text: begins + sha256(text).hexdigest().encode())
+
+    return of_text
 
 
 def _digest(value: Any) -> bytes:
