@@ -40,6 +40,9 @@ async def served(echo=None, **options):
     echo = echo or Echo()
     async with serve({METHOD: echo}, ANY, **options) as echo.server:
         yield echo.server
+    # grpcio ends calls that their client has reset some turns of the loop later
+    if ending := [task for task in asyncio.all_tasks() if task.get_name() == "rpc_task"]:
+        await asyncio.wait(ending, timeout=5)
 
 
 async def call(server, message=b"hello", method=METHOD):
