@@ -64,6 +64,7 @@ class Ring:
         policies: by their names, in the order of the verdicts.
         """
         self._size = size
+        self._most_of_one_trace = min(_MOST_OF_ONE_TRACE, size)
         self._policies = list(policies.items())
         self._traces: OrderedDict[bytes, tuple[Any, ...] | _Entries] = OrderedDict()  # one decision, or several
         self._count = 0
@@ -128,7 +129,7 @@ class Ring:
             self._count += 1
         else:
             known = _decisions(before)
-            after = self._traces[trace_id] = [*known[1 - _MOST_OF_ONE_TRACE :], entry]
+            after = self._traces[trace_id] = [*known, entry][-self._most_of_one_trace :]
             self._count += len(after) - len(known)
         while self._count > self._size:
             _, forgotten = self._traces.popitem(last=False)

@@ -152,3 +152,13 @@ def test_a_decision_with_four_votes_takes_less_than_900_bytes() -> None:
     tracemalloc.stop()
 
     assert held / 2_000 < 900
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_one_trace_decided_on_more_often_than_can_be_remembered_has_its_last_decisions(size: int) -> None:
+    ring = Ring(size, POLICIES)
+    for decision in range(size + 2):
+        note(ring, spans=decision)
+
+    assert [decision["spans"] for decision in ring.decisions_on(trace_id(1))] == [*range(2, size + 2)]
+    assert len(ring) == size
