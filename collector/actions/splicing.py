@@ -26,6 +26,7 @@ _Seams: Any = declare("pyotelcol.actions", "message Seams { repeated bytes seam 
 _SECRET = token_bytes(16)  # what no sender knows cannot be in what it sends
 _SEAM = _Seams(seam=[_SECRET]).SerializeToString()
 _REMEMBERED = 256
+_PORTION = 400
 _NOWHERE = (-1, -1)
 
 
@@ -155,6 +156,8 @@ class _Splice:
         self._parts: list[bytes] = []
         self._heads: list[bytes] = []
         """What is before each attribute that was found in a record, from the one before it on."""
+        self._is_certain = True
+        """Whether all that these were are messages."""
         self._done = 0
 
     def is_certain(self, layout: Layout) -> bool:
@@ -163,7 +166,7 @@ class _Splice:
             self.descend(layout, 0, len(self._wire))
         except DecodeError:  # from what looks like an attribute, or there is something wrong, and it is raised again
             return False
-        return _are_whole(self._heads)
+        return self._is_certain and _are_whole(self._heads)
 
     def result(self) -> bytes:
         """Return what it has become; the very bytes that were given if that is the same."""
@@ -199,72 +202,79 @@ class _Splice:
 
     def _records(self, siblings: Siblings, at: int, end: int) -> int:
         """Edit sibling records, and return how much longer they are then."""
-        heads, tag, edits = self._heads, siblings.tag, self._edits_for(siblings.holder)
-        wire, parts = self._wire, self._parts
-        growth = 0
-        for begins, start, stop in records_in(wire, at, end, tag):
-            pieces = None if self._is_doubtful else self._pieces(edits, siblings.holder.tag, start, stop)
+        wire, parts, holder = self._wire, self._parts, siblings.holder
+        edits, begin_of = self._edits_for(holder), partial(begin, siblings.tag)
+        first, done, expected = len(parts), at, not self._is_doubtful
+        for begins, start, stop in records_in(wire, at, end, siblings.tag):
+            pieces = self._pieces(edits, holder.tag, start, stop, begin_of) if expected else None
             if pieces is None:
-                pieces = self._pieces_of_odd(edits, siblings.holder, start, stop)
+                pieces = self._pieces_of_odd(edits, siblings, start, stop)
             if pieces:
-                heads += pieces[:-1:2]
-                size = sum(map(len, pieces))
-                if self._done < begins:
-                    parts.append(wire[self._done : begins])
-                head = begin(tag, size)
-                parts.append(head)
+                if done < begins:
+                    parts.append(wire[done:begins])
                 parts += pieces
-                self._done = stop
-                growth += size + len(head) - stop + begins
-        return growth
+                done = stop
+                if len(parts) > first + _PORTION:
+                    self._settle(first)
+        if done > at:
+            self._done = done
+        return sum(map(len, parts[first:])) + at - done
 
-    def _pieces(self, edits: list[_Edit], tag: int, start: int, stop: int) -> list[bytes] | None:
-        """Return what a record becomes: what is before an attribute and what is there instead, in turn, and the rest.
+    def _settle(self, first: int) -> None:
+        """Make one part of all from this one on: many small ones at a time do not stay in the processor's cache."""
+        self._parts[first:] = [b"".join(self._parts[first:])]
+        self._is_certain = self._is_certain and _are_whole(self._heads)
+        self._heads.clear()
 
-        It is empty if all stays, and None if the record is not as expected.
-        """
+    def _pieces(
+        self, edits: list[_Edit], tag: int, start: int, stop: int, begin_of: Callable[[int], bytes]
+    ) -> list[bytes] | None:
+        """Return what the field of a record becomes; nothing if all stays, None if the record is not as expected."""
         # every record of every request comes by here, so there are few calls, and no look-ups that can be made before
-        wire, done, added = self._wire, start, b""
+        wire, heads, done, added = self._wire, self._heads, start, b""
         find, is_at = wire.find, wire.startswith
-        pieces: list[bytes] = []
-        for edit, needle, heads, argument, rewrite, piece, absent in edits:
+        pieces = [b""]
+        for edit, needle, usual, argument, rewrite, piece, absent in edits:
             key = find(needle, start, stop)
             if key < 0:
                 added += absent
                 continue
-            field = key - 3
-            length = wire[key - 2]
+            field, length = key - 3, wire[key - 2]
             last = key - 1 + length
-            is_usual = is_at(heads[length], field)
+            is_usual = is_at(usual[length], field)
             if not is_usual:
                 field, last = _find(wire, key, len(needle), tag)
             if field < done or last > stop or find(needle, key + 1, stop) >= 0:
+                del heads[len(heads) - len(pieces) // 2 :]
                 return None
-            pieces.append(wire[done:field])
+            head = wire[done:field]
+            heads.append(head)
             if not is_usual:
-                pieces.append(_field(edit.rewrite(wire[key - 1 : last]), tag))
+                new = _field(edit.rewrite(wire[key - 1 : last]), tag)
             else:
-                pieces.append(rewrite(wire[key + argument : last]) if rewrite else piece)
+                new = rewrite(wire[key + argument : last]) if rewrite else piece
+            pieces += (head, new)
             done = last
-        if pieces or added:
-            pieces.append(wire[done:stop] + added)
+        if done == start and not added:
+            return []
+        pieces.append(wire[done:stop] + added)
+        pieces[0] = begin_of(sum(map(len, pieces)))
         return pieces
 
-    def _pieces_of_odd(self, edits: list[_Edit], holder: Holder, start: int, stop: int) -> list[bytes]:
+    def _pieces_of_odd(self, edits: list[_Edit], siblings: Siblings, start: int, stop: int) -> list[bytes]:
         """Return the same of a record in which keys come in another order, or that has to be taken apart."""
-        order = (
-            edits if self._is_doubtful else sorted(edits, key=lambda edit: self._wire.find(edit.needle, start, stop))
-        )
+        wire, (tag, holder) = self._wire, siblings
+        order = edits if self._is_doubtful else sorted(edits, key=lambda edit: wire.find(edit.needle, start, stop))
         if order != edits:
             edits[:] = order
-            pieces = self._pieces(edits, holder.tag, start, stop)
+            pieces = self._pieces(edits, holder.tag, start, stop, partial(begin, tag))
             if pieces is not None:
                 return pieces
-        if not any(edit.absent or self._wire.find(edit.key, start, stop) >= 0 for edit in self._given):
+        if not any(edit.absent or wire.find(edit.key, start, stop) >= 0 for edit in self._given):
             return []
-        record = self._wire[start:stop]
+        record = wire[start:stop]
         new = exactly(record, self._given, holder, self._keys)
-        return [] if new is record else [new]
+        return [] if new is record else [begin(tag, len(new)), new]
 
     def _edits_for(self, holder: Holder) -> list[_Edit]:
         if holder.tag not in self._edits:
