@@ -41,52 +41,62 @@ class Memory:
     def changes(self, lists: Sequence[Sequence[bytes]]) -> tuple[Changes, Sequence[Sequence[bytes]]]:
         """Return what becomes of those pieces that do not stay as they are, and which ones these are in each list."""
         unsure = [list(filterfalse(self._unchanged.__contains__, pieces)) for pieces in lists]
-        left = set(chain.from_iterable(unsure))
+        left = list(dict.fromkeys(chain.from_iterable(unsure)))
         if not left:
             return {}, ()
         changes = self._changes(left)
         return changes, [list(filter(changes.__contains__, pieces)) for pieces in unsure] if changes else ()
 
-    def _changes(self, left: set[bytes]) -> Changes:
-        known = {piece: self._changed[piece] for piece in self._changed.keys() & left}
-        left -= known.keys()
+    def _changes(self, pieces: Sequence[bytes]) -> Changes:
+        """Return what becomes of different pieces; in their order, since what was made together is read together."""
+        known = _of_those(pieces, self._changed)
+        left = _without(pieces, known)
         if not left:
             return known
-        again = left & self._old_unchanged
-        known_before = {piece: self._old_changed[piece] for piece in self._old_changed.keys() & left}
-        left -= again
-        left -= known_before.keys()
-        judged = self._judge(list(left)) if left else {}
+        known_before = _of_those(left, self._old_changed)
+        left = _without(left, known_before)
+        again = list(filter(self._old_unchanged.__contains__, left)) if self._old_unchanged else []
+        if again:
+            left = list(filterfalse(self._old_unchanged.__contains__, left))
+        judged = self._judge(left) if left else {}
         if again or known_before:
             self._remember(again, known_before)
         if left:
-            left -= judged.keys()
-            self._remember(left, judged)
+            self._remember(_without(left, judged), judged)
         return {**known, **known_before, **judged}
 
-    def _remember(self, unchanged: set[bytes], changed: dict[bytes, Verdict]) -> None:
+    def _remember(self, unchanged: Sequence[bytes], changed: Changes) -> None:
         lengths = list(map(len, unchanged))
         if lengths and max(lengths) > _LONGEST:
-            unchanged = {piece for piece in unchanged if len(piece) <= _LONGEST}
+            unchanged = [piece for piece in unchanged if len(piece) <= _LONGEST]
             lengths = list(map(len, unchanged))
-        short = {piece: verdict for piece, verdict in changed.items() if _comes_again(piece, verdict)}
-        size = sum(lengths) + _OVERHEAD * len(unchanged) + sum(map(_size, short.items()))
+        # in another request there may be fewer findings, so that a piece is masked with more care
+        short = {
+            piece: verdict
+            for piece, verdict in changed.items()
+            if len(piece) <= _LONGEST and TOO_MANY.name not in verdict.hits
+        }
+        size = sum(lengths) + _OVERHEAD * len(unchanged) + _size(short)
         if self._used + size > self._room:
             self._old_unchanged, self._unchanged = self._unchanged, set()
             self._old_changed, self._changed = self._changed, {}
             self._used = 0
         if size <= self._room:
-            self._unchanged |= unchanged
+            self._unchanged.update(unchanged)
             self._changed.update(short)
             self._used += size
 
 
-def _comes_again(piece: bytes, verdict: Verdict) -> bool:
-    # in another request there may be fewer findings, so that it is masked with more care
-    return len(piece) <= _LONGEST and TOO_MANY.name not in verdict.hits
+def _of_those(pieces: Sequence[bytes], changes: Changes) -> dict[bytes, Verdict]:
+    return {piece: changes[piece] for piece in filter(changes.__contains__, pieces)} if changes else {}
 
 
-def _size(change: tuple[bytes, Verdict]) -> int:
-    piece, verdict = change
-    new = 0 if verdict.new is None else len(verdict.new)
-    return len(piece) + new + _OVERHEAD_OF_CHANGE + sum([100 + len(path) for _, path in verdict.outcomes])
+def _without(pieces: Sequence[bytes], changes: Changes) -> Sequence[bytes]:
+    return list(filterfalse(changes.__contains__, pieces)) if changes else pieces
+
+
+def _size(changes: Changes) -> int:
+    """Return the bytes that answers take, those that several pieces have in common for each of them."""
+    new = [len(verdict.new or b"") for verdict in changes.values()]
+    paths = [100 + len(path) for verdict in changes.values() if verdict.outcomes for _, path in verdict.outcomes]
+    return sum(map(len, changes)) + sum(new) + sum(paths) + _OVERHEAD_OF_CHANGE * len(changes)

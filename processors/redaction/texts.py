@@ -56,6 +56,12 @@ class Policy:
             options = config.detectors[detector.name]
             self.actions[detector.name] = action(options, detector.replacement, config.key, config.hmac_key_id)
             self._spared[detector.name] = [compile_pattern(text) for text in options.allowed]
+        self.wholes = {
+            name: Masked(one.writes, (name,), one.removes, one.drops)
+            for name, one in self.actions.items()
+            if one.writes
+        }
+        """What becomes of texts that are a finding as they stand, by detector, where that is always the same."""
         self.spares_some = any(self._spared.values())
         """Whether there may be a finding that the user allows."""
         self._allowed = [compile_pattern(text) for text in config.allowed_values]
@@ -222,6 +228,8 @@ class TextMask:
     def _without(self, text: bytes, findings: Sequence[Finding]) -> Masked | None:
         if len(findings) == 1:
             start, end, detector = findings[0]
+            if end - start == len(text) and (masked := self._policy.wholes.get(detector.name)):
+                return masked if masked.text != text else None
             action = self._policy.actions[detector.name]
             new = b"%b%b%b" % (text[:start], action.replace(text[start:end]), text[end:])
             return None if new == text else Masked(new, (detector.name,), action.removes, action.drops)

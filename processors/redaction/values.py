@@ -107,22 +107,31 @@ class ValueMask:
         others: list[bytes] = []
         looked_at = [attributes[index] for index in self._to_look_at(attributes, KeyValue)]
         pairs = [read(attribute) or (b"", b"") for attribute in looked_at]
-        self._keys.learn({key for key, _ in pairs})
+        keys = {key for key, _ in pairs}
+        _valid(b" ".join(keys))
+        self._keys.learn(keys)
         for attribute, (key, text) in zip(looked_at, pairs, strict=True):
             rule = self._keys.rule(key) if key else None
             if rule and rule.needs_text_only and not self._in_keys:
                 kept.append((attribute, key))
-                _valid(key)
-                asked.append((_valid(text), rule.before, rule.introduces))
+                asked.append((text, rule.before, rule.introduces))
             elif rule and rule.tells and text and rule.decision is Decision.LOOK and not self._in_keys:
-                _valid(key)
                 if verdict := self._of_text(attribute, key, text, self._text.as_secret(_valid(text), rule.tells)):
                     verdicts[attribute] = verdict
             else:
                 others.append(attribute)
-        verdicts |= self._messages(others)
-        for (attribute, key), one, masked in zip(kept, asked, self._text.many(asked), strict=True):
-            if verdict := self._of_text(attribute, key, one[0], masked):
+        return {**verdicts, **self._messages(others), **self._texts_of(kept, asked)}
+
+    def _texts_of(self, pairs: Sequence[tuple[bytes, bytes]], asked: Sequence[Asked]) -> dict[bytes, Verdict]:
+        """Return what becomes of attributes, each with its key, of which only the text decides."""
+        verdicts: dict[bytes, Verdict] = {}
+        _valid(b" ".join([text for text, _, _ in asked]))  # at once, since a blank is no part of any other character
+        same: dict[tuple[bytes, Masked], Verdict | None] = {}
+        for (attribute, key), (text, _, _), masked in zip(pairs, asked, self._text.many(asked), strict=True):
+            verdict = same.get((key, masked)) if masked else None
+            if verdict is None and (verdict := self._of_text(attribute, key, text, masked)) and masked:
+                same[key, masked] = verdict
+            if verdict:
                 verdicts[attribute] = verdict
         return verdicts
 

@@ -82,7 +82,7 @@ def phone() -> Detector:
     pattern = f"{_AFTER_A_NAME}|{_NORTH_AMERICAN}|{_KOREAN}|{_WITH_PLUS}"
     hint = (
         rf"(?:{_WORDS}|{_SHORT}{_OWN})[+(]{{0,2}}\d{_GAP}?[()/]?{_GAP}?\d"
-        rf"|[2-9]\d{{2}}\)?{_GAP}?\d{{3}}{_GAP}\d{{4}}|{_KOREAN}|(?:\+|%2B)[1-9]\d{{0,2}}{_GAP}?\(?\d"
+        rf"|\d{{3}}\)?{_GAP}?\d{{3}}{_GAP}\d{{4}}|{_KOREAN}|(?:\+|%2B)[1-9]\d{{0,2}}{_GAP}?\(?\d"
     )
     return Detector("phone", b"***-****", pattern, hint, _is_number)
 
