@@ -8,6 +8,7 @@ from aiohttp import web
 from collector.net.bad_input import BadData, TooLarge
 from collector.net.endpoint import Endpoint
 from collector.net.http_server import Connection, Deadlines, read_body, serve
+from tests.collector.receivers.door import until
 
 ANY = Endpoint("127.0.0.1", 0)
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -309,14 +310,6 @@ async def test_one_connection_that_cannot_be_ended_is_not_the_end_of_all_deadlin
         monkeypatch.undo()
 
         assert b"HTTP/1.1 408" in await rest(reader)
-
-
-async def until(condition):
-    for _ in range(100_000):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("never true")
 
 
 def test_no_deadline_makes_the_server_look_all_the_time():
