@@ -9,87 +9,24 @@ What is not certain, or not as usual, is left to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
+from itertools import islice
 from secrets import token_bytes
-from typing import Any, NamedTuple
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from collector.actions.columns import by_columns
+from collector.actions.edits import Edit, edit_of, field_of, find_unusual, longer_lengths
 from collector.actions.layout import Holder, Layout, Siblings, begin, records_in
-from collector.actions.pairs import KEY, SHORT, VALUE, is_value
 from collector.actions.steps import KeyEdit, apply, keep
-from collector.patterns import compile_pattern
 from collector.wire.declaration import declare
 from collector.wire.walk import fields
 
 _Seams: Any = declare("pyotelcol.actions", "message Seams { repeated bytes seam = 536870911; }")["Seams"]
 _SECRET = token_bytes(16)  # what no sender knows cannot be in what it sends
 _SEAM = _Seams(seam=[_SECRET]).SerializeToString()
-_REMEMBERED = 256
-_PORTION = 400
-_NOWHERE = (-1, -1)
-
-
-class _Edit(NamedTuple):
-    """A KeyEdit for one kind of record."""
-
-    given: KeyEdit
-    needle: bytes
-    """Length and bytes of the key, as they are wherever it is, unless its length is longer than it has to be."""
-    heads: list[bytes]
-    """What a usual attribute of each length begins with."""
-    argument: int
-    """Where that which is rewritten starts, from the needle on."""
-    rewrite: Callable[[bytes], bytes] | None
-    """Returns the field that comes instead; None if that is always `piece`."""
-    piece: bytes
-    absent: bytes
-    """The field that a record gets that has no such key."""
-
-
-@lru_cache(_REMEMBERED)
-def _heads(key: bytes, tag: int) -> list[bytes]:
-    """Return what a usual attribute of each length begins with, up to the length of the value."""
-    shortest = len(key) + 4
-    begins = b"%c%%c\x0a%c%b\x12%%c" % (tag, len(key), key.replace(b"%", b"%%"))
-    return [
-        begins % (size, size - shortest) if shortest <= size < SHORT else b"%c%c" % (tag, ~size & 0xFF)  # is nowhere
-        for size in range(0x100)
-    ]
-
-
-@lru_cache(_REMEMBERED)
-def _heads_of_texts(key: bytes, tag: int) -> list[bytes]:
-    """Return the same for values that are texts of at least a byte, up to these."""
-    shortest = len(key) + 7
-    return [
-        b"%b\x0a%c" % (head, head[-1] - 2) if shortest <= size < SHORT else b"%c%c" % (tag, ~size & 0xFF)
-        for size, head in enumerate(_heads(key, tag))
-    ]
-
-
-@lru_cache(_REMEMBERED)
-def _longer_lengths(keys: frozenset[bytes]) -> Any:
-    """Return what finds keys whose length ends with a zero, since it takes more bytes than it needs."""
-    texts = ["".join(f"\\x{{{ord(character):x}}}" for character in key.decode()) for key in sorted(keys)]
-    return compile_pattern(rf"\x00(?:{'|'.join(texts)})")
-
-
-@lru_cache(_REMEMBERED)
-def _edit(given: KeyEdit, tag: int) -> _Edit:
-    key, absent = given.key, _field(given.absent, tag)
-    needle = bytes((len(key),)) + key
-    if given.of_text is not None:
-        rewrite = given.of_text(partial(begin, tag))
-        return _Edit(given, needle, _heads_of_texts(key, tag), len(needle) + 4, rewrite, b"", absent)
-    heads = _heads(key, tag)
-    if given.constant is not None:
-        return _Edit(given, needle, heads, -1, None, _field(given.constant, tag), absent)
-    return _Edit(given, needle, heads, -1, lambda pair: _field(given.rewrite(pair), tag), b"", absent)
-
-
-def _field(pair: bytes, tag: int) -> bytes:
-    return begin(tag, len(pair)) + pair if pair else b""
+_PORTION = 256
 
 
 def _are_whole(heads: list[bytes]) -> bool:
@@ -115,7 +52,7 @@ def splice(wire: bytes, layout: Layout, edits: Sequence[KeyEdit]) -> bytes:
         google.protobuf.message.DecodeError: a record is none.
         WireError: it is no request, or one that has groups.
     """
-    is_doubtful = _longer_lengths(frozenset(edit.key for edit in edits)).search(wire) is not None
+    is_doubtful = longer_lengths(frozenset(edit.key for edit in edits)).search(wire) is not None
     if not is_doubtful and any(edit.is_counted for edit in edits):  # what is counted is done once
         is_doubtful = not _Splice(wire, [KeyEdit(edit.key, keep) for edit in edits]).is_certain(layout)
     if not is_doubtful:
@@ -151,7 +88,7 @@ class _Splice:
         self._given = edits
         self._keys = frozenset(edit.key for edit in edits)
         self._is_doubtful = is_doubtful
-        self._edits: dict[int, list[_Edit]] = {}
+        self._edits: dict[int, list[Edit]] = {}
         """By the tag of attributes, in the order in which their keys were found last."""
         self._parts: list[bytes] = []
         self._heads: list[bytes] = []
@@ -202,32 +139,47 @@ class _Splice:
 
     def _records(self, siblings: Siblings, at: int, end: int) -> int:
         """Edit sibling records, and return how much longer they are then."""
-        wire, parts, holder = self._wire, self._parts, siblings.holder
-        edits, begin_of = self._edits_for(holder), partial(begin, siblings.tag)
-        first, done, expected = len(parts), at, not self._is_doubtful
-        for begins, start, stop in records_in(wire, at, end, siblings.tag):
-            pieces = self._pieces(edits, holder.tag, start, stop, begin_of) if expected else None
+        wire, records = self._wire, records_in(self._wire, at, end, siblings.tag)
+        edits = self._edits_for(siblings.holder)
+        growth = 0
+        # so many at a time that what is made on the way stays in the processor's cache
+        while rows := list(islice(records, _PORTION)):
+            at, stop = rows[0][0], rows[-1][-1]
+            columns = None if self._is_doubtful else by_columns(wire, rows, siblings.tag, edits)
+            if columns is None:
+                parts = self._by_rows(rows, siblings, edits)
+            else:
+                parts = columns.parts
+                self._heads += columns.heads
+            if parts:
+                portion = b"".join(parts)
+                self._parts += (wire[self._done : at], portion)
+                self._done = stop
+                growth += len(portion) - (stop - at)
+            if len(self._heads) >= _PORTION:
+                self._is_certain = self._is_certain and _are_whole(self._heads)
+                self._heads.clear()
+        return growth
+
+    def _by_rows(self, rows: Sequence[tuple[int, int, int]], siblings: Siblings, edits: list[Edit]) -> list[bytes]:
+        """Return what is there instead of records, which may be any, and between them; nothing if all stays."""
+        parts: list[bytes] = []
+        done, begin_of, is_expected = rows[0][0], partial(begin, siblings.tag), not self._is_doubtful
+        for begins, start, stop in rows:
+            pieces = self._pieces(edits, siblings.holder.tag, start, stop, begin_of) if is_expected else None
             if pieces is None:
                 pieces = self._pieces_of_odd(edits, siblings, start, stop)
             if pieces:
                 if done < begins:
-                    parts.append(wire[done:begins])
+                    parts.append(self._wire[done:begins])
                 parts += pieces
                 done = stop
-                if len(parts) > first + _PORTION:
-                    self._settle(first)
-        if done > at:
-            self._done = done
-        return sum(map(len, parts[first:])) + at - done
-
-    def _settle(self, first: int) -> None:
-        """Make one part of all from this one on: many small ones at a time do not stay in the processor's cache."""
-        self._parts[first:] = [b"".join(self._parts[first:])]
-        self._is_certain = self._is_certain and _are_whole(self._heads)
-        self._heads.clear()
+        if parts:
+            parts.append(self._wire[done : rows[-1][-1]])
+        return parts
 
     def _pieces(
-        self, edits: list[_Edit], tag: int, start: int, stop: int, begin_of: Callable[[int], bytes]
+        self, edits: list[Edit], tag: int, start: int, stop: int, begin_of: Callable[[int], bytes]
     ) -> list[bytes] | None:
         """Return what the field of a record becomes; nothing if all stays, None if the record is not as expected."""
         # every record of every request comes by here, so there are few calls, and no look-ups that can be made before
@@ -243,14 +195,14 @@ class _Splice:
             last = key - 1 + length
             is_usual = is_at(usual[length], field)
             if not is_usual:
-                field, last = _find(wire, key, len(needle), tag)
+                field, last = find_unusual(wire, key, len(needle), tag)
             if field < done or last > stop or find(needle, key + 1, stop) >= 0:
                 del heads[len(heads) - len(pieces) // 2 :]
                 return None
             head = wire[done:field]
             heads.append(head)
             if not is_usual:
-                new = _field(edit.rewrite(wire[key - 1 : last]), tag)
+                new = field_of(edit.rewrite(wire[key - 1 : last]), tag)
             else:
                 new = rewrite(wire[key + argument : last]) if rewrite else piece
             pieces += (head, new)
@@ -261,7 +213,7 @@ class _Splice:
         pieces[0] = begin_of(sum(map(len, pieces)))
         return pieces
 
-    def _pieces_of_odd(self, edits: list[_Edit], siblings: Siblings, start: int, stop: int) -> list[bytes]:
+    def _pieces_of_odd(self, edits: list[Edit], siblings: Siblings, start: int, stop: int) -> list[bytes]:
         """Return the same of a record in which keys come in another order, or that has to be taken apart."""
         wire, (tag, holder) = self._wire, siblings
         order = edits if self._is_doubtful else sorted(edits, key=lambda edit: wire.find(edit.needle, start, stop))
@@ -276,34 +228,7 @@ class _Splice:
         new = exactly(record, self._given, holder, self._keys)
         return [] if new is record else [begin(tag, len(new)), new]
 
-    def _edits_for(self, holder: Holder) -> list[_Edit]:
+    def _edits_for(self, holder: Holder) -> list[Edit]:
         if holder.tag not in self._edits:
-            self._edits[holder.tag] = [_edit(edit, holder.tag) for edit in self._given]
+            self._edits[holder.tag] = [edit_of(edit, holder.tag) for edit in self._given]
         return self._edits[holder.tag]
-
-
-def _find(wire: bytes, key: int, size: int, tag: int) -> tuple[int, int]:
-    """Return where an attribute begins and ends that is not as usual, if it is so by its length alone.
-
-    Args:
-        wire: bytes in which it is.
-        key: the offset of the length of its key.
-        size: bytes of that and of the key.
-        tag: what it has to begin with.
-
-    Returns:
-        Two offsets; the first one is negative if it is odd in any other way.
-    """
-    pair, value = key - 1, key + size
-    try:
-        if wire[pair] != KEY or wire[value] != VALUE:
-            return _NOWHERE
-        if wire[pair - 2] == tag and wire[pair - 1] < SHORT:
-            field, last = pair - 2, pair + wire[pair - 1]
-        elif wire[pair - 3] == tag and wire[pair - 2] >= SHORT and 0 < wire[pair - 1] < SHORT:
-            field, last = pair - 3, pair + (wire[pair - 2] & 0x7F | wire[pair - 1] << 7)
-        else:
-            return _NOWHERE
-    except IndexError:
-        return _NOWHERE
-    return (field, last) if last <= len(wire) and is_value(wire, value, last) else _NOWHERE

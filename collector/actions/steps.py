@@ -14,7 +14,7 @@ from collector.records.values import write_pair
 
 State: TypeAlias = MutableMapping[bytes, bytes]
 """Serialised KeyValues by key."""
-_REMEMBERED = 4096
+_REMEMBERED = 2048
 _LONGEST = 128
 
 

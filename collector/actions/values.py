@@ -44,17 +44,15 @@ def hasher(key: bytes) -> Rewrite:
     OpenTelemetry Collector, internal/coreinternal/attraction, sha2Hasher.
     """
     head = head_of(key)
-    hashed = head + _HASHED
-    # nearly all values are short texts, which are hashed where they stand: so begins a pair of each length
-    begins = [head + bytes((size + 2, TEXT, size)) for size in range(_SHORT_TEXT)]
-    shortest = len(begins[0])
+    hashed, shortest = head + _HASHED, len(head) + len(_HASHED)
 
     def rewrite(pair: bytes) -> bytes:
+        # nearly all values are short texts, which are hashed where they stand
         size = len(pair) - shortest
-        if 0 < size < _SHORT_TEXT and pair.startswith(begins[size]):
+        if 0 < size < _SHORT_TEXT and pair.startswith(b"%b%c\x0a%c" % (head, size + 2, size)):
             return hashed + sha256(pair[shortest:]).hexdigest().encode()
         digest = _digest(KeyValue.FromString(pair).value)
-        return hashed + digest if digest else begins[0]
+        return hashed + digest if digest else b"%b\x02\x0a\x00" % head
 
     return rewrite
 
