@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any, NamedTuple
 
 from opentelemetry.proto.trace.v1 import trace_pb2
@@ -95,8 +94,11 @@ class Trace:
 
     def add(self, origin: Origin, raws: Sequence[bytes], size: int) -> None:
         """Take over spans of the same trace that came together; nobody may have looked at it before."""
-        if origin is not (self.others[-1][1] if self.others else self.origin):
-            self.others = [*(self.others or ()), (len(self.raws), origin)]
+        if self.others is None:
+            if origin is not self.origin:
+                self.others = [(len(self.raws), origin)]
+        elif origin is not self.others[-1][1]:
+            self.others.append((len(self.raws), origin))
         self.raws += raws
         self.size += size
 
@@ -185,9 +187,10 @@ class Trace:
 
     @property
     def root(self) -> Span | None:
-        """The first span without a parent, with its resource and scope; None if it has not come."""
-        place = next((i for i, head in enumerate(self.heads) if not head.parent_span_id), None)
-        return None if place is None else next(islice(self.spans(), place, None))
+        """The first span without a parent, or with one that is all zero; None if it has not come."""
+        heads = zip(self.heads, self.raws, strict=True)
+        root = next((raw for head, raw in heads if not any(head.parent_span_id)), None)
+        return None if root is None else next(self.spans(lambda raw: raw is root))
 
     def forget(self) -> None:
         """Let go of the spans."""

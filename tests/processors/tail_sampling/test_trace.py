@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
+import pytest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from collector.testing.otlp import START, make_spans
@@ -53,6 +55,39 @@ def test_the_root_is_the_first_span_without_a_parent() -> None:
     assert trace_of(child).root is None
 
 
+def test_the_root_is_found_among_spans_that_come_from_here_and_there() -> None:
+    child, root = trace_of({"name": "child", "parent_span_id": "01" * 8}).parts[0], trace_of({"name": "root"}).parts[0]
+    found = trace_from(bytes(16), [child, root, child]).root
+
+    assert found is not None
+    assert "root" == found.name
+
+
+def test_a_parent_that_is_all_zero_is_none() -> None:
+    root = trace_of({"parent_span_id": "01" * 8}, {"name": "root", "parent_span_id": "00" * 8}).root
+
+    assert root is not None
+    assert "root" == root.name
+
+
 def test_spans_have_their_resource_and_scope() -> None:
     (span,) = trace_of({"name": "x"}, resource={"service.name": "shop"}).spans()
     assert (span.name, span.resource["service.name"], span.scope.name) == ("x", "shop", "lib")
+
+
+@pytest.mark.slow
+def test_a_trace_whose_spans_all_stand_elsewhere_takes_time_that_grows_with_their_number_and_no_faster() -> None:
+    """
+    A request may have as many scopes as spans.
+    """
+    used = []
+    for count in (5_000, 40_000):
+        origins = [Origin({}, b"", b"") for _ in range(count)]
+        trace = Trace(bytes(16), origins[0], [], 0)
+        started = time.process_time()
+        for origin in origins:
+            trace.add(origin, [b""], 0)
+        used.append(time.process_time() - started)
+
+    # eight times as many; a square would be 64 times
+    assert used[1] < 24 * used[0] + 0.1
