@@ -33,6 +33,8 @@ _MOST_IN_A_SLICE = 8
 _PARENT: Any = project(Span, {"parent_span_id": VALUE})
 _HAS_PARENT = b'"\x08'
 """How the parent is written of a span that begins with a trace id and a span id: field 4 with 8 bytes."""
+_NO_PARENT = bytes(8)
+"""What some write where no parent is; the OpenTelemetry Collector, too, takes these spans for roots."""
 
 
 class TailSampling:
@@ -261,4 +263,7 @@ class TailSampling:
 
 def _has_root(raws: Iterable[bytes]) -> bool:
     """Say whether one of some spans has no parent."""
-    return any(span[28:30] != _HAS_PARENT and not _PARENT.FromString(span).parent_span_id for span in raws)
+    return any(
+        (span[28:30] != _HAS_PARENT or span[30:38] == _NO_PARENT) and not any(_PARENT.FromString(span).parent_span_id)
+        for span in raws
+    )

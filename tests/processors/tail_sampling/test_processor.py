@@ -86,13 +86,14 @@ async def test_a_trace_is_decided_on_when_its_time_has_come():
     assert ([], [1, 1]) == (before, after)
 
 
-async def test_a_root_shortens_the_wait():
+@pytest.mark.parametrize("none", ["", "00" * 8])
+async def test_a_root_shortens_the_wait(none):
     sink, clock = Sink(), FakeClock()
     tail, _ = processor(sink, clock, decision_wait=30, decision_wait_after_root_received=2)
 
     async with tail.lifespan():
         await tail.consume(spans(1, 3))
-        await tail.consume(spans(1, parent=""))
+        await tail.consume(spans(1, parent=none))
         await clock.advance(2.1)
         after = ids(sink)
 
