@@ -14,8 +14,8 @@ from collector.actions.steps import KeyEdit, Matching, Step, apply, combined, de
 from collector.component import Settings
 from collector.patterns import compile_pattern
 
-_MOST_KEYS = 12
-"""Keys up to which looking for each costs less than looking at all attributes."""
+_MOST_KEYS = 64
+"""Keys up to which looking for each costs no more than looking at all attributes."""
 _TAG = 0x0A
 _REMEMBERED = 64
 _LONGEST = 0x7F

@@ -44,15 +44,18 @@ def hasher(key: bytes) -> Rewrite:
     OpenTelemetry Collector, internal/coreinternal/attraction, sha2Hasher.
     """
     head = head_of(key)
-    hashed, shortest = head + _HASHED, len(head) + len(_HASHED)
+    hashed, empty = head + _HASHED, b"%b\x02\x0a\x00" % head
+    shortest = len(empty)
 
     def rewrite(pair: bytes) -> bytes:
         # nearly all values are short texts, which are hashed where they stand
         size = len(pair) - shortest
         if 0 < size < _SHORT_TEXT and pair.startswith(b"%b%c\x0a%c" % (head, size + 2, size)):
             return hashed + sha256(pair[shortest:]).hexdigest().encode()
+        if pair == empty:
+            return pair
         digest = _digest(KeyValue.FromString(pair).value)
-        return hashed + digest if digest else b"%b\x02\x0a\x00" % head
+        return hashed + digest if digest else empty
 
     return rewrite
 
