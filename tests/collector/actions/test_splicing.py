@@ -1,0 +1,117 @@
+"""
+What is done to bytes that only look like attributes, and to requests that no encoder writes.
+"""
+
+import pytest
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+from collector.batch import RECORD_SIGNALS, Batch, Signal
+from collector.testing import make_batch, run_processor
+from collector.testing import settings as engine
+from processors.attributes import AttributesConfig, factory
+from tests.collector.actions.plain import any_value
+from tests.collector.actions.test_agreement import encoded, part, request_with
+
+GROUP = b"\xfb\x01\x08\x01\xfc\x01"
+"""A field of a kind that is no longer written, and that parsers step over."""
+
+
+def processed(wire, signal=Signal.TRACES, **config):
+    built = factory.build(AttributesConfig.model_validate(config), engine("attributes"))
+    return Batch.decode(signal, built.process(Batch(signal, wire=wire)).wire)
+
+
+def attributes_of(batch):
+    return [[pair.SerializeToString() for pair in record.attributes] for record in batch.records()]
+
+
+def note(content):
+    return KeyValue(key="note", value=AnyValue(bytes_value=content)).SerializeToString()
+
+
+def test_what_looks_like_an_attribute_need_not_have_a_value():
+    """
+    Hashing what stands there would fail.
+    """
+    forged = note(b"." + part(0x4A, part(0x0A, b"user.id") + part(0x12, b"\xff\xff\xff")))
+    wire = request_with(Signal.TRACES, [[forged]], first=True)
+
+    assert [[forged]] == attributes_of(processed(wire, actions=[{"key": "user.id", "action": "hash"}]))
+
+
+@pytest.mark.parametrize("place", [0, 5, 299])
+@pytest.mark.parametrize("action", ["delete", "hash", "upsert"])
+def test_one_record_that_is_not_like_the_others_changes_nothing_for_them(place, action):
+    value = {"value": "new"} if action == "upsert" else {}
+    forged = note(b"..." + part(0x4A, encoded("user.id", any_value("v"))) + b"..")
+    records = [[encoded("a", any_value("b")), encoded("user.id", any_value(str(n)))] for n in range(300)]
+    alike = processed(
+        request_with(Signal.TRACES, records, first=False), actions=[{"key": "user.id", "action": action, **value}]
+    )
+    expected = attributes_of(alike)
+    records[place] = [forged]
+    expected[place] = [forged, encoded("user.id", any_value("new"))] if action == "upsert" else [forged]
+
+    result = processed(
+        request_with(Signal.TRACES, records, first=False), actions=[{"key": "user.id", "action": action, **value}]
+    )
+
+    assert expected == attributes_of(result)
+
+
+def test_a_limit_counts_a_value_once_whatever_else_is_in_the_request():
+    forged = note(b"." + part(0x4A, encoded("route", any_value("x"))) + b".")
+    records = [[encoded("route", any_value(value))] for value in "abc"]
+    twice = [[encoded("route", any_value("old")), encoded("route", any_value("d"))]]
+    wire = request_with(Signal.TRACES, [*records, [forged], *twice], first=True)
+    yaml = "attributes: {limit: {max_values_per_key: 1, keys: [route]}}"
+
+    outcome = run_processor(yaml, Batch(Signal.TRACES, wire=wire))
+
+    assert ["a", "_OTHER", "_OTHER", None, "_OTHER"] == [record.get("route") for record in outcome.records]
+    counts = [value for metric, _, value in outcome.telemetry.samples() if metric.name.endswith("overflowed_values")]
+    assert [3] == counts
+
+
+@pytest.mark.parametrize("signal", sorted(RECORD_SIGNALS))
+def test_a_request_with_a_group_is_changed_too_and_keeps_it(signal):
+    wire = make_batch(signal, 2, **{"user.id": "alice"}).wire
+
+    result = processed(GROUP + wire, signal, actions=[{"key": "user.id", "action": "delete"}])
+
+    assert [[], []] == attributes_of(result)
+    assert GROUP in result.wire
+
+
+@pytest.mark.parametrize("signal", sorted(RECORD_SIGNALS))
+def test_what_is_no_request_is_refused(signal):
+    wire = make_batch(signal, 2, **{"user.id": "alice"}).wire
+    config = AttributesConfig.model_validate({"actions": [{"key": "user.id", "action": "delete"}]})
+
+    with pytest.raises(DecodeError):
+        factory.build(config, engine("attributes")).process(Batch(signal, wire=wire[:-1]))
+
+
+@pytest.mark.parametrize("signal", sorted(RECORD_SIGNALS))
+def test_fields_between_records_stay_where_they_are(signal):
+    (record,) = make_batch(signal, 1, **{"user.id": "alice"}).records()
+    attribute = record.DESCRIPTOR.fields_by_name["attributes"].number << 3 | 2
+    rest = type(record)()
+    rest.CopyFrom(record)
+    rest.ClearField("attributes")
+    unknown = part(0x7A, b"tomorrow")
+    with_it = rest.SerializeToString() + part(attribute, encoded("user.id", any_value("alice")))
+    without = rest.SerializeToString()
+
+    def request(content):
+        if signal is Signal.METRICS:
+            content = part(0x12, part(0x2A, content))
+        return part(0x0A, part(0x12, content))
+
+    tag = 0x0A if signal is Signal.METRICS else 0x12
+    wire = request(unknown + part(tag, with_it) + unknown + part(tag, with_it) + unknown)
+
+    result = processed(wire, signal, actions=[{"key": "user.id", "action": "delete"}])
+
+    assert request(unknown + part(tag, without) + unknown + part(tag, without) + unknown) == result.wire
