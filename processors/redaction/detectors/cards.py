@@ -40,7 +40,7 @@ def credit_card() -> Detector:
     a word such as `card` stands shortly before: others are ids, timestamps and counters, of which one in ten has the
     right check digit.
     """
-    hint = rf"\d{{4}}{GAP}\d{{4}}{GAP}\d{{4}}{GAP}\d{{4}}|\d{{4}}{GAP}\d{{6}}{GAP}\d{{4}}|\d{{13}}"
+    hint = rf"\d{{4}}{GAP}\d{{4}}{GAP}\d{{4}}{GAP}\d{{4}}|\d{{4}}{GAP}\d{{6}}{GAP}\d{{4}}|[1-9]\d{{12}}"
     return Detector("credit_card", b"****-****-****-****", rf"{_GROUPS}|\d{{13,}}", hint, _is_card)
 
 

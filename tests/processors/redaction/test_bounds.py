@@ -12,6 +12,7 @@ from collector.batch import Batch, Signal
 from collector.registry import Kind, load_factory
 from collector.testing import make_logs, make_spans, settings
 from processors.redaction.config import RedactionConfig
+from processors.redaction.detectors.catalogue import BUILT_IN
 from processors.redaction.detectors.effort import MOST, Effort
 from processors.redaction.detectors.scanner import Scanner
 from processors.redaction.keys import KeyRules
@@ -210,6 +211,15 @@ def test_values_of_more_keys_than_are_tried_at_once_are_masked_if_the_keys_may_s
     masked = redaction.process(Batch(Signal.TRACES, wire=many, items=1))
 
     assert masked.wire.count(text(b"***")) == 6000
+
+
+def test_values_of_many_keys_that_say_nothing_stay():
+    redaction = load_factory(Kind.PROCESSOR, "redaction").build(
+        RedactionConfig.model_validate({"detectors": list(BUILT_IN)}), settings("redaction")
+    )
+    wire = span(b"".join(attribute(b"key.%d" % i, text(b"v%d" % i)) for i in range(6000)))
+
+    assert redaction.process(Batch(Signal.TRACES, wire=wire, items=1)).wire == wire
 
 
 def test_a_larger_request_may_cost_more():
