@@ -61,6 +61,8 @@ _WITH_PLUS = rf"(?:\+|%2B)[1-9]\d{{0,2}}{_GAP}?(?:\(\d{{1,4}}\){_GAP}?)?\d(?:{_G
 _KOREAN = r"0(?:1[016-9]|2|[3-6]\d|70)-\d{3,4}-\d{4}"
 _SHORT = r"(?i:tel|mobile|cell|fax|msisdn|sms|whatsapp)"
 """Words that are parts of others: `telemetry`, `cancelled`."""
+_NO_TELEPHONES = (b"micro", b"head", b"ear", b"mega", b"xylo", b"saxo")
+"""What makes other words of `phone`."""
 _WORDS = r"(?i:phone|telefon|teléfono|전화|연락처)[^\d+(]{0,16}"
 _OWN = r"[^0-9A-Za-z+(]{0,6}(?:(?i:phone|number|num|nr|no|is)[^0-9A-Za-z+(]{0,6}){0,2}"
 _NUMBER = rf"[+(]?\d(?:{_GAP}?[()/]?{_GAP}?\d){{6,14}}{_EXTENSION}"
@@ -91,6 +93,8 @@ def _is_number(text: bytes, match: Any) -> Span | None:
     start, end = match.span(1)
     if start < 0:
         start, end = match.span()
+    elif text[max(match.start() - 5, 0) : match.start()].lower().endswith(_NO_TELEPHONES):
+        return None
     start += text[start] == ord("(") and b")" not in text[start:end]
     if not stands_alone(text, start, end):
         return None

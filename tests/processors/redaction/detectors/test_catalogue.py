@@ -106,6 +106,7 @@ def test_masked_text_is_not_found_again(scanner, text, expected):
         '"GET / HTTP/1.1" 404 312 2034 0',
         "cpu 123 45 6789 0",
         "telemetry batch 12345678, cancelled 12345678, hotel 12345678",
+        "hotel.id=2125550100, microphone 12345678, Headphones: 2125550100",
         "/orders/4111111111111111",
         "a4111111111111111",
         "123456789",
