@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import Any
 
 from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 
-from collector.wire.projection import EVERY, OPAQUE, Merged, project
+from collector.wire.projection import EVERY, OPAQUE, VALUE, Merged, project
 from processors.redaction.detectors.effort import NODE, Effort
 from processors.redaction.keys import KeyRules
+from processors.redaction.scalars import NUMBERS, TEXTS
 
 _INNER = {"array_value": EVERY, "kvlist_value": EVERY}
+_SCALARS = dict.fromkeys((*TEXTS, *NUMBERS), VALUE)
+"""Read though nobody asks, since to keep what is not declared takes longer."""
 _LISTS = {KeyValue: KeyValueList, AnyValue: ArrayValue}
 _WRITERS = {one: project(many, {"values": OPAQUE}) for one, many in _LISTS.items()}
 _READERS = {
-    KeyValue: project(KeyValueList, {"values": Merged({"key": EVERY, "value": Merged(_INNER)})}),
-    AnyValue: project(ArrayValue, {"values": Merged(_INNER)}),
+    KeyValue: project(KeyValueList, {"values": Merged({"key": EVERY, "value": Merged({**_INNER, **_SCALARS})})}),
+    AnyValue: project(ArrayValue, {"values": Merged({**_INNER, **_SCALARS})}),
 }
 """All pieces as if they were one, so that the parser lists all keys, arrays and maps of them."""
 _KEY, _VALUE, _TEXT = 0x0A, 0x12, 0x0A
@@ -52,7 +54,7 @@ def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyR
     if is_flat and len(read.key) == len(pieces):
         if keys <= plain_keys and b"" in plain_keys:
             return ()
-        if all(map(bytes.startswith, pieces, repeat(bytes((_KEY,))))):  # so each has one key
+        if pieces and bytes((_KEY,)) <= min(pieces) and max(pieces) < bytes((_KEY + 1,)):  # so each has one key
             return [index for index, piece in enumerate(pieces) if piece[: piece[1] + 2] not in plain]
     unsure = {index: piece for index, piece in enumerate(pieces) if not _is_plain_text(piece, plain)}
     return _looking_closely(unsure, type_, rules, effort)
