@@ -11,14 +11,16 @@ from collections.abc import Iterable, KeysView
 from mmap import mmap
 from typing import NamedTuple
 
-_SIZE = 6
-"""Bytes of a fingerprint."""
+_REST = 5
+"""Bytes of a fingerprint besides the first: the first ones of a bucket stand together, to be searched in one go."""
 _ROOM = 128
-"""Fingerprints in one bucket: a search through 768 bytes takes a tenth of a microsecond."""
+"""Fingerprints in one bucket."""
 _FILL = 98
 """Fingerprints that a bucket has to hold on average.  Chance fills some more than others, and rarely one beyond 128."""
-_BUCKET = _ROOM * _SIZE
+_BUCKET = _ROOM * (1 + _REST)
 _MASK = (1 << 64) - 1
+_MASK_OF_REST = (1 << 8 * _REST) - 1
+_BEFORE_FIRST = 56
 
 
 class Reason:
@@ -93,21 +95,28 @@ class DroppedTraces:
         """Remember a trace that was dropped."""
         if not self._buckets:
             return
-        bucket, print_ = self._place(trace_id)
+        bucket, first, rest = self._place(trace_id)
         slot = self._next[bucket]
-        start = bucket * _BUCKET + slot * _SIZE
-        self._table[start : start + _SIZE] = print_
+        start = bucket * _BUCKET
+        self._table[start + slot] = first
+        start += _ROOM + slot * _REST
+        self._table[start : start + _REST] = rest
         self._next[bucket] = (slot + 1) % _ROOM
 
     def __contains__(self, trace_id: bytes) -> bool:
         if not self._buckets:
             return False
-        bucket, print_ = self._place(trace_id)
-        prints = self._table[bucket * _BUCKET : (bucket + 1) * _BUCKET]
-        found = prints.find(print_)
-        while found % _SIZE and found >= 0:  # it lies across two others
-            found = prints.find(print_, found + 1)
-        return found >= 0
+        bucket, first, rest = self._place(trace_id)
+        start = bucket * _BUCKET
+        firsts = self._table[start : start + _ROOM]
+        rests = start + _ROOM
+        slot = firsts.find(first)
+        while slot >= 0:
+            at = rests + slot * _REST
+            if self._table[at : at + _REST] == rest:
+                return True
+            slot = firsts.find(first, slot + 1)
+        return False
 
     def among(self, trace_ids: Iterable[bytes]) -> set[bytes]:
         """Return those that were dropped: the same as asking for each, at a third of the cost where none was."""
@@ -118,7 +127,7 @@ class DroppedTraces:
         for trace_id in trace_ids:
             value = hash(trace_id) & _MASK
             start = value % buckets * _BUCKET
-            if (value >> 16 or 1).to_bytes(_SIZE, "big") in table[start : start + _BUCKET]:
+            if table[start : start + _ROOM].find(value >> _BEFORE_FIRST) >= 0:
                 likely.append(trace_id)
         return {trace_id for trace_id in likely if trace_id in self}
 
@@ -127,6 +136,8 @@ class DroppedTraces:
         """Bytes that all of it takes."""
         return len(self._table) + len(self._next)
 
-    def _place(self, trace_id: bytes) -> tuple[int, bytes]:
+    def _place(self, trace_id: bytes) -> tuple[int, int, bytes]:
+        """Return the bucket of a trace, and its fingerprint: the first byte, and the others."""
         value = hash(trace_id) & _MASK
-        return value % self._buckets, (value >> 16 or 1).to_bytes(_SIZE, "big")
+        rest = value >> 16 & _MASK_OF_REST or 1  # where nothing was written there are zeros
+        return value % self._buckets, value >> _BEFORE_FIRST, rest.to_bytes(_REST, "big")

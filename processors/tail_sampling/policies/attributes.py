@@ -52,7 +52,7 @@ class AttributePolicy:
     def evaluate(self, trace: Trace, now: float) -> Verdict:
         text, value = trace.text, None
         for needle in self._texts:
-            if needle in text:
+            if text.find(needle) >= 0:  # `in` asks first whether the needle is a number, at thrice the cost
                 value = self._find_in_spans(trace)
                 break
         if value is None:
@@ -99,8 +99,8 @@ class AttributePolicy:
     def _may_match(self, record: bytes) -> bool:
         """The bytes of a text stand in those of its record as they are, however the rest is encoded."""
         for needle in self._texts:  # a generator costs more than what it asks
-            if needle in record:
-                return self._needle in record
+            if record.find(needle) >= 0:
+                return record.find(self._needle) >= 0
         return False
 
 

@@ -47,23 +47,28 @@ def test_a_dropped_trace_is_known_and_no_other(ids, other):
     assert (other in dropped) == (other in ids)
 
 
-def test_fingerprints_that_lie_across_two_others_are_none():
-    """
-    In 128 times 6 bytes there are 763 places to find 6 bytes, of which 128 count.
-    """
+def test_a_fingerprint_is_not_made_of_parts_of_two_others():
     dice = random.Random(1)
-    dropped = DroppedTraces(98)
+    dropped, prints = DroppedTraces(98), []
     for _ in range(128):
-        dropped.add(dice.randbytes(16))
-    table = bytes(dropped._table)
+        trace_id = dice.randbytes(16)
+        dropped.add(trace_id)
+        prints.append(dropped._place(trace_id)[1:])
 
-    found = [start for start in range(len(table) - 6) if start % 6 and _finds(dropped, table[start : start + 6])]
+    known = {(first, rest) for first, _ in prints for _, rest in prints if _finds(dropped, first, rest)}
 
-    assert [] == found
+    assert set(prints) == known
 
 
-def _finds(dropped, print_):
-    dropped._place = lambda _: (0, print_)
+def test_what_was_never_written_is_no_fingerprint():
+    dropped = DroppedTraces(98)
+    dropped._place = lambda trace_id, place=dropped._place: (place(trace_id)[0], 0, place(trace_id)[2])
+
+    assert not any(trace_id(number) in dropped for number in range(1000))
+
+
+def _finds(dropped, first, rest):
+    dropped._place = lambda _: (0, first, rest)
     return b"" in dropped
 
 
