@@ -50,6 +50,7 @@ class Measures:
             telemetry, "sampling_decision_timer_latency", "Milliseconds that a round of decisions took.", _LATENCIES
         )
         self._tallies: dict[Outcome, _Tally] = {}
+        self._of_votes: dict[tuple[str, Vote], tuple[Counter, Counter]] = {}
         self._late = {
             kept: self._counter(
                 "early_releases_from_cache_decision",
@@ -92,11 +93,19 @@ class Measures:
         spans = []
         for policy, vote in zip(self._policies, outcome.votes, strict=False):
             if vote is not None:
-                word = "dropped" if vote is Vote.DROPPED else _WORDS[vote.is_sampled]
-                labels = {"policy": policy, "sampled": _text(vote.is_sampled), "decision": word}
-                traces.append(self._counter("count_traces_sampled", "Traces on which a policy voted.", **labels))
-                spans.append(self._counter("count_spans_sampled", "Spans of these traces.", **labels))
+                of_traces, of_spans = self._of_votes.get((policy, vote)) or self._counters_of_vote(policy, vote)
+                traces.append(of_traces)
+                spans.append(of_spans)
         return traces, spans
+
+    def _counters_of_vote(self, policy: str, vote: Vote) -> tuple[Counter, Counter]:
+        word = "dropped" if vote is Vote.DROPPED else _WORDS[vote.is_sampled]
+        labels = {"policy": policy, "sampled": _text(vote.is_sampled), "decision": word}
+        found = self._of_votes[policy, vote] = (
+            self._counter("count_traces_sampled", "Traces on which a policy voted.", **labels),
+            self._counter("count_spans_sampled", "Spans of these traces.", **labels),
+        )
+        return found
 
     def _counter(self, name: str, help: str, **labels: str) -> Counter:
         return self._telemetry.counter(PREFIX + name, help, **labels)

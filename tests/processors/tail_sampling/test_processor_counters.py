@@ -1,12 +1,14 @@
 """The processor's own counters have the Collector's names, and say what happened."""
 
 import dataclasses
+import random
 
 import pytest
 
 from collector.telemetry import DROPPED, exposition
 from collector.testing import Sink, make_spans, settings
 from collector.testing.clock import FakeClock
+from processors.tail_sampling import measures
 from processors.tail_sampling.config import TailSamplingConfig
 from processors.tail_sampling.factory import factory
 from processors.tail_sampling.measures import PREFIX, Histogram
@@ -160,3 +162,27 @@ def test_buckets_of_a_histogram_are_cumulative():
     lines = [line.partition(PREFIX)[2] for line in exposition(its.telemetry.telemetry).splitlines() if "_age" in line]
     values = [line.rpartition(" ")[2] for line in lines if line.startswith("age_bucket{")]
     assert ["2", "3", "4"] == values
+
+
+async def test_votes_are_counted_however_many_patterns_of_them_there_are(monkeypatch):
+    """
+    Of twelve policies nearly every trace has a pattern of its own; not all are remembered.
+    """
+    monkeypatch.setattr(measures, "_MOST_TALLIES", 20)
+    dice, keys = random.Random(1), [f"k{number}" for number in range(12)]
+    its = Running(
+        policies=[
+            {"name": key, "type": "string_attribute", "string_attribute": {"key": key, "values": ["v"]}} for key in keys
+        ]
+    )
+    found = [[key for key in keys if dice.random() < 0.3] for _ in range(200)]
+
+    async with its.tail.lifespan():
+        for number, some in enumerate(found, 1):
+            await its.spans(*2 * [{"trace_id": number, "attributes": dict.fromkeys(some, "v")}])
+            await its.clock.advance(11)
+
+    for key in keys:
+        votes = sum(key in some for some in found)
+        assert votes == its.total("count_traces_sampled", policy=key, sampled="true", decision="sampled")
+        assert 2 * (200 - votes) == its.total("count_spans_sampled", policy=key, sampled="false")
