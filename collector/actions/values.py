@@ -6,7 +6,6 @@ import math
 import re
 import struct
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from hashlib import sha256
 from typing import Any, TypeAlias
 
@@ -32,7 +31,6 @@ _DIGITS = 19
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
 _SHORT_TEXT = 0x7E
 """Bytes of texts that are shorter than those of which the value needs a longer length."""
-_REMEMBERED = 4096
 _DIGITS_OF_HASH = 64
 _HASHED = bytes((_DIGITS_OF_HASH + 2, TEXT, _DIGITS_OF_HASH))
 """Of a value: its length, and tag and length of the text of a hash in it."""
@@ -66,7 +64,7 @@ def text_hasher(key: bytes) -> OfText:
 
     def of_text(begin: Callable[[int], bytes]) -> Callable[[bytes], bytes]:
         begins = begin(len(hashed) + _DIGITS_OF_HASH) + hashed
-        return lru_cache(_REMEMBERED)(lambda text: begins + sha256(text).hexdigest().encode())
+        return lambda text: begins + sha256(text).hexdigest().encode()
 
     return of_text
 
