@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 from collector.actions.columns import by_columns
 from collector.actions.edits import Edit, edit_of, field_of, find_unusual, longer_lengths
 from collector.actions.layout import Holder, Layout, Siblings, begin, records_in
-from collector.actions.steps import KeyEdit, apply, keep
+from collector.actions.steps import KeyEdit, apply, delete
 from collector.wire.declaration import declare
 from collector.wire.walk import fields
 
@@ -54,7 +54,7 @@ def splice(wire: bytes, layout: Layout, edits: Sequence[KeyEdit]) -> bytes:
     """
     is_doubtful = longer_lengths(frozenset(edit.key for edit in edits)).search(wire) is not None
     if not is_doubtful and any(edit.is_counted for edit in edits):  # what is counted is done once
-        is_doubtful = not _Splice(wire, [KeyEdit(edit.key, keep) for edit in edits]).is_certain(layout)
+        is_doubtful = not _Splice(wire, [KeyEdit(edit.key, delete, constant=b"") for edit in edits]).is_certain(layout)
     if not is_doubtful:
         work = _Splice(wire, edits)
         if work.is_certain(layout):
