@@ -72,6 +72,7 @@ class Verdicts:
             decisions = self._decides.decide(Traces(traces), now)
         except Exception as bug:
             if len(traces) == 1:
+                self._measures.removed(traces, now)
                 self._lose(traces[0], bug, how)
             else:
                 for held in traces:
@@ -81,13 +82,13 @@ class Verdicts:
         self._ring.note_all(traces, decisions, at=self._settings.clock.time(), how=how)
         for held, decision in zip(traces, decisions, strict=True):
             spans, outcome = len(held.raws), decision.outcome
-            self._measures.decided(outcome, spans)
             if not outcome.kept:
                 self._sampled_out += spans
                 self._dropped.add(held.trace_id)
             elif why_not := self._keep(held, decision, now):
                 self._lose(held, why_not, how)
                 continue
+            self._measures.decided(outcome, spans)
             held.forget()
             self._common.decided(held.trace_id, kept=outcome.kept)
 
@@ -162,7 +163,6 @@ class Verdicts:
         self._settings.logger.error("%s: unexpected error, a trace is dropped", self._settings.id, exc_info=bug)
         self._settings.telemetry.held(Signal.TRACES, -held.span_count)
         self._settings.telemetry.dropped(Signal.TRACES, DropReason.PLUGIN_ERROR, held.span_count)
-        self._measures.removed([held], self._settings.clock.monotonic())
         self._end(held, how)
 
     def _end(self, held: Held, how: How) -> None:

@@ -16,6 +16,7 @@ from collector.testing.clock import FakeClock
 from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
 from processors.tail_sampling.evaluation import Decision, Outcome
+from processors.tail_sampling.measures import PREFIX
 from processors.tail_sampling.processor import TailSampling
 from processors.tail_sampling.ring import Ring
 
@@ -200,6 +201,10 @@ async def test_a_trace_that_cannot_be_written_costs_none_of_those_decided_on_wit
 
     assert [2, 3] == ids(sink)
     assert (0, 2) == (telemetry.total(HELD), telemetry.total(DROPPED, reason=DropReason.PLUGIN_ERROR))
+    totals = {metric.name.removeprefix(PREFIX): 0 for metric, _, _ in telemetry.samples()}
+    for metric, _, value in telemetry.samples():
+        totals[metric.name.removeprefix(PREFIX)] += value
+    assert (3, 3) == (totals["global_count_traces_sampled"], totals["sampling_trace_removal_age_count"])
 
 
 async def test_what_is_too_large_is_dropped_at_once():
