@@ -29,6 +29,8 @@ _HANDSHAKE_TIMEOUT = 10.0
 _RETRY_START = 1.0
 _PATIENCE = 1.0
 """Seconds for the library to notice that all calls have ended."""
+_TASK_OF_A_CALL = "rpc_task"
+"""What the library calls it."""
 
 
 class NoMessageError(Exception):
@@ -184,6 +186,7 @@ class _Running:
         stopping = asyncio.create_task(self._server.stop(grace))
         try:
             await asyncio.wait([stopping])
+            await _until_calls_have_ended()
         except asyncio.CancelledError:
             for task in self._under_way:
                 if task:
@@ -219,6 +222,16 @@ class _Running:
         except RuntimeError:
             _check_that_nobody_serves(endpoint)  # says why
             raise OSError(None, f"cannot listen on {endpoint}") from None
+
+
+async def _until_calls_have_ended() -> None:
+    """Wait for the tasks of calls, of which the library leaves some behind that their clients have reset.
+
+    What they wait for is freed with the server.  Whose they are cannot be told, so those of another server that still
+    answers are waited for too, and for no longer than that is worth.
+    """
+    if ending := [task for task in asyncio.all_tasks() if task.get_name() == _TASK_OF_A_CALL]:
+        await asyncio.wait(ending, timeout=_PATIENCE)
 
 
 def _check_that_nobody_serves(endpoint: Endpoint) -> None:
