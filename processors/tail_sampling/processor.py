@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -96,8 +97,7 @@ class TailSampling:
         groups = list(self._grouping.groups(batch))
         self._settings.telemetry.held(Signal.TRACES, len(batch))
         now = self._settings.clock.monotonic()
-        for group in groups:
-            self._take(group, now)
+        self._take(groups, now)
         if self._is_over() and not self._config.block_on_overflow:
             await self._decide_all(self._over(), How.OVERFLOW)
         else:
@@ -143,37 +143,39 @@ class TailSampling:
                 self._decide([held], self._settings.clock.monotonic(), How.SHUTDOWN)
         self._settle()
 
-    def _take(self, group: Group, now: float) -> None:
-        origin, by_trace = group
+    def _take(self, groups: Sequence[Group], now: float) -> None:
         traces, began = self._traces, []
-        decided = self._verdicts.decided_among(by_trace.keys())
-        for trace_id, raws in by_trace.items():
-            size = sum(map(len, raws))
-            held = traces.get(trace_id)
-            if held is not None:
-                held.add(origin, raws, size)
-            elif trace_id == NO_TRACE:
-                self._verdicts.pass_on(Part(origin, raws))
-                continue
-            elif trace_id in decided and self._verdicts.follow(trace_id, Part(origin, raws), now):
-                continue
-            else:
-                held = traces[trace_id] = Held(trace_id, origin, raws, size, now)
-                began.append(held)
-            self._size += size
-            if self._looks_closer:
-                self._look_at(held, raws, now)
+        decided = self._verdicts.decided_among(_traces_of(groups))
+        for origin, by_trace in groups:
+            for trace_id, raws in by_trace.items():
+                size = sum(map(len, raws))
+                held = traces.get(trace_id)
+                if held is not None:
+                    held.add(origin, raws, size)
+                elif trace_id == NO_TRACE:
+                    self._verdicts.pass_on(Part(origin, raws))
+                    continue
+                elif trace_id in decided and self._verdicts.follow(trace_id, Part(origin, raws), now):
+                    continue
+                else:
+                    held = traces[trace_id] = Held(trace_id, origin, raws, size, now)
+                    began.append(held)
+                self._size += size
+                if self._looks_closer and not self._may_stay(held, raws, now):
+                    decided.add(trace_id)
         self._line.join(began, now)
         self._measures.new_traces.add(len(began))
 
-    def _look_at(self, held: Held, raws: Iterable[bytes], now: float) -> None:
-        """See whether there is more of a trace than may be, or its root among the spans that came."""
+    def _may_stay(self, held: Held, raws: Iterable[bytes], now: float) -> bool:
+        """Drop a trace of which there is more than may be; see whether its root is among the spans that came."""
         if 0 < self._config.maximum_trace_size_bytes < held.size:
             self._forget(held)
             self._verdicts.too_large(held)
-        elif self._roots.wait and not held.has_root and _has_root(raws):
+            return False
+        if self._roots.wait and not held.has_root and _has_root(raws):
             held.has_root = True
             self._roots.join([held], now)
+        return True
 
     def _is_full(self, more: int = 0) -> bool:
         most = self._config.maximum_held_bytes
@@ -259,6 +261,12 @@ class TailSampling:
         self._size = 0
         self._settings.telemetry.held(Signal.TRACES, -left)
         self._settings.telemetry.dropped(Signal.TRACES, DropReason.SHUTDOWN_DEADLINE, left)
+
+
+def _traces_of(groups: Sequence[Group]) -> AbstractSet[bytes]:
+    if len(groups) == 1:
+        return groups[0].by_trace.keys()
+    return set().union(*[group.by_trace for group in groups])
 
 
 def _has_root(raws: Iterable[bytes]) -> bool:

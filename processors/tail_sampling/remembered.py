@@ -7,7 +7,8 @@ dropped.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, KeysView
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from mmap import mmap
 from typing import NamedTuple
 
@@ -69,7 +70,7 @@ class KeptTraces:
             self._kept.move_to_end(trace_id)
         return found
 
-    def among(self, trace_ids: KeysView[bytes]) -> set[bytes]:
+    def among(self, trace_ids: AbstractSet[bytes]) -> set[bytes]:
         """Return those that are remembered."""
         return self._kept.keys() & trace_ids
 

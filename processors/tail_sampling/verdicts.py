@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, KeysView, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -123,7 +124,7 @@ class Verdicts:
         )
         return True
 
-    def decided_among(self, trace_ids: KeysView[bytes]) -> set[bytes]:
+    def decided_among(self, trace_ids: AbstractSet[bytes]) -> set[bytes]:
         """Return those for whose spans `follow` knows what to do."""
         return self._kept.among(trace_ids) | self._dropped.among(trace_ids)
 

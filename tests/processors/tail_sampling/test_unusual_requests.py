@@ -119,3 +119,14 @@ async def test_a_request_of_nothing_but_traces_that_are_too_large_leaves_nothing
         held = its.telemetry.total(HELD)
 
     assert (0, 299) == (held, its.telemetry.total(DROPPED, reason="sampled_out"))
+
+
+async def test_what_comes_of_a_trace_that_is_too_large_in_the_same_request_goes_with_it():
+    its = Running(maximum_trace_size_bytes=40)
+    request = Batch.join([make_spans({"trace_id": trace(1)}, resource={"n": number}) for number in range(5)])
+
+    sent = await its.sends(request)
+
+    assert ([], 5) == (sent, its.telemetry.total(DROPPED, reason="sampled_out"))
+    too_large = "otelcol_processor_tail_sampling_traces_dropped_too_large"
+    assert 1 == sum(value for metric, _, value in its.telemetry.samples() if metric.name == too_large)
