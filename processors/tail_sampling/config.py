@@ -64,7 +64,9 @@ class TailSamplingConfig(ComponentConfig):
         description="What is asked of each trace. One policy that samples keeps it, unless another has a veto."
     )
     sample_on_first_match: bool = Field(
-        default=False, description="Whether to stop asking at the first policy that samples."
+        default=False,
+        description="Whether to stop asking at the first policy that samples. Put policies of chance last then: what "
+        "others would have kept for certain is otherwise counted too often by the `th` that `record_rate` writes.",
     )
     decision_wait: Duration = Field(
         default=30.0, description="How long spans are held, from the first one of a trace on, before it is decided on."

@@ -95,7 +95,8 @@ class ProbabilisticConfig(ComponentConfig):
     hash_salt: str = Field(
         default="",
         description="Decide by a hash of this text and the trace id, as the Collector does, whose own default is "
-        "`default-hash-seed`. Unless given, the randomness of the trace id decides, so that all samplers agree.",
+        "`default-hash-seed`. Unless given, the randomness of the trace id decides, so that all samplers agree. Where "
+        "policies with different salts are asked about the same traces, `th` says more or less than each stands for.",
     )
 
 
