@@ -79,7 +79,7 @@ class KeptTraces:
 
 
 class DroppedTraces:
-    """Remembers that traces were dropped: the last `size` of them, but for one in 30,000, and some before.
+    """Remembers that traces were dropped: the last `size` of them, but for one in 17,000, and some before.
 
     An id is kept as 6 bytes of Python's hash of it, which nobody outside the process can foresee, in the bucket that
     all 8 bytes of the hash choose; a full bucket forgets its oldest.  A trace that was never seen is taken for a

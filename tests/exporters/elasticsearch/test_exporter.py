@@ -79,11 +79,11 @@ async def test_what_took_long_is_done_in_a_thread_the_next_time_and_what_did_not
             return Documents([document(n) for n in range(len(batch))])
 
     exporting._writer = Writer()
-    for _ in range(5):
+    for _ in range(8):
         await exporting.prepare(batch)
 
     assert [True, False] == is_in_loop[:2]
-    assert is_in_loop[-1]
+    assert True in is_in_loop[2:]
 
 
 class Overlapping:

