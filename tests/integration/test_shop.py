@@ -16,7 +16,7 @@ from tests.integration.servers import ROOT, Prometheus
 pytestmark = pytest.mark.slow
 
 ORDERS = 25
-SECRETS = ("ada@", "grace@", "linus@", "4111")
+SECRETS = ("ada@", "grace@", "linus@", "4111 1", "1 1111")  # four digits alone are in times and ids too
 PORTS = (
     "receivers.otlp.protocols.grpc.endpoint=localhost:{grpc}",
     "receivers.otlp.protocols.http.endpoint=localhost:{http}",
