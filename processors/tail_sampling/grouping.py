@@ -6,58 +6,68 @@ the same place.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice, repeat
-from typing import Any, NamedTuple
+from itertools import accumulate, compress, islice, pairwise
+from operator import ne
+from typing import Any, TypeAlias
 from weakref import WeakValueDictionary
+
+from opentelemetry.proto.logs.v1.logs_pb2 import ScopeLogs
 
 from collector.api import Batch, Signal
 from collector.batch import SHAPES
-from collector.wire.projection import EVERY, VALUE, Merged, project
+from collector.wire.projection import VALUE, project
+from processors.tail_sampling.facts import NO_FACTS, Facts, Sought, facts_of
+from processors.tail_sampling.framing import framed
+from processors.tail_sampling.reading import read
 from processors.tail_sampling.trace import Origin
 
 NO_TRACE = b""
 """Stands for the id of records that have none, or one that is not valid."""
-_NOT_AN_ID = bytes(16)
-_ID_FIRST = b"\n\x10"
-"""How a span begins that has its trace id first, 16 bytes long, as every known encoder writes it."""
-_FIELDS: Mapping[Signal, tuple[str, str, str]] = {
-    Signal.TRACES: ("resource_spans", "scope_spans", "spans"),
-    Signal.LOGS: ("resource_logs", "scope_logs", "log_records"),
-}
+_ID_LENGTH = 16
+_NOT_AN_ID = bytes(_ID_LENGTH)
+_LOG_IDS: Any = project(ScopeLogs, {"log_records": {"trace_id": VALUE}})
 
 
-class Group(NamedTuple):
-    """Records of one request that stood in the same place, by the traces they belong to."""
-
-    origin: Origin
-    by_trace: dict[bytes, list[bytes]]
-    """Trace id, 16 bytes or `NO_TRACE`, to the records."""
+Stretch: TypeAlias = tuple[bytes, Origin, bytes, int, Facts]
+"""Records of one trace that stood one after the other in one place: the trace id, 16 bytes or `NO_TRACE`; the place;
+the records, as `framed` joins them; how many there are; and what is known of them."""
 
 
 class Grouping:
     """Takes apart the requests of one signal."""
 
-    def __init__(self, signal: Signal) -> None:
-        shape = SHAPES[signal]
-        resources, scopes, records = _FIELDS[signal]
-        self._scopes, self._records = shape.path[1:3]
-        self._resources, self._siblings = shape.path[0], shape.siblings
-        self._ids: Any = project(shape.request, {resources: {scopes: {records: {"trace_id": VALUE}}}})
-        merged = {resources: Merged({scopes: Merged({records: Merged({"trace_id": EVERY})})})}
-        self._every_id: Any = project(shape.request, merged) if signal is Signal.TRACES else None
+    def __init__(self, signal: Signal, sought: Sequence[Sought] = ()) -> None:
+        """Args:
+        signal: traces or logs.
+        sought: what is looked for in spans when they come.
+        """
+        self._signal = signal
+        self._sought = sought
+        self._resources, self._scopes, self._records = SHAPES[signal].path[:3]
         self._origins: WeakValueDictionary[Any, Origin] = WeakValueDictionary()
 
-    def groups(self, batch: Batch) -> Iterator[Group]:
-        """Yield the records of a batch, of one resource and scope after the other.
+    def stretches(self, batch: Batch) -> Sequence[Stretch]:
+        """Return the records of a batch in their order.
 
         Raises:
-            google.protobuf.message.DecodeError: it is not OTLP; nothing was yielded.
+            google.protobuf.message.DecodeError: it is not OTLP.
         """
         places = list(self._places(batch))
-        ids = iter(self._ids_of(batch.wire, [records for _, records in places]))
-        for origin, records in places:
-            yield Group(origin, _by_trace(islice(ids, len(records)), records))
+        if not places:
+            return ()
+        records = places[0][1] if len(places) == 1 else [record for _, records in places for record in records]
+        wire, offsets = framed(records)
+        reading = read(records, wire) if self._signal is Signal.TRACES else None
+        ids = _ids_of_logs(wire) if reading is None else reading.trace_ids
+        begins = _begins(ids, [len(records) for _, records in places])
+        bounds = [*[offsets[begin] for begin in begins], len(wire)]
+        number = len(begins)
+        facts = [NO_FACTS] * number if reading is None else facts_of(reading, begins, wire, bounds, self._sought)
+        counts = [end - begin for begin, end in zip(begins, [*begins[1:], len(records)], strict=True)]
+        valid = _valid([ids[begin] for begin in begins])
+        return list(zip(valid, _origins(places, begins), _cut(wire, bounds), counts, facts, strict=True))
 
     def _places(self, batch: Batch) -> Iterator[tuple[Origin, list[bytes]]]:
         """Take the records out of a batch; what is left are shells, which need not be copied."""
@@ -82,35 +92,30 @@ class Grouping:
             origin = self._origins[key] = Origin(metadata, *key[1:])
         return origin
 
-    def _ids_of(self, wire: bytes, places: Sequence[Sequence[bytes]]) -> Sequence[bytes]:
-        """Return the trace ids of all records, in their order, whatever they are.
 
-        Of a field that is there twice the last one counts, so nobody may believe the first 18 bytes of a span.  But
-        if each of n spans begins with an id, and there are no more than n ids, then these are all.
-        """
-        if self._every_id is not None:
-            merged: Any = self._siblings(self._every_id.FromString(wire))
-            ids: list[bytes] = list(merged.trace_id)
-            if len(ids) == sum(map(len, places)) and all(map(_begin_with_an_id, places)):
-                return ids
-        request = self._ids.FromString(wire)
-        scopes = [scope for resource in self._resources(request) for scope in self._scopes(resource)]
-        return [record.trace_id for scope in scopes for record in self._records(scope)]
+def _ids_of_logs(wire: bytes) -> Sequence[bytes]:
+    return [record.trace_id for record in _LOG_IDS.FromString(wire).log_records]
 
 
-def _begin_with_an_id(records: Iterable[bytes]) -> bool:
-    return all(map(bytes.startswith, records, repeat(_ID_FIRST)))
+def _begins(ids: Sequence[bytes], counts: Sequence[int]) -> Sequence[int]:
+    """Return where another trace begins, or another place: those have so many records each."""
+    begins = [0, *compress(range(1, len(ids)), map(ne, ids, islice(ids, 1, None)))]
+    return begins if len(counts) == 1 else sorted({*begins, *accumulate(counts[:-1])})
 
 
-def _by_trace(ids: Iterable[bytes], records: Iterable[bytes]) -> dict[bytes, list[bytes]]:
-    by_trace: dict[bytes, list[bytes]] = {}
-    for trace_id, record in zip(ids, records, strict=True):
-        known = by_trace.get(trace_id)
-        if known is None:
-            by_trace[trace_id] = [record]
-        else:
-            known.append(record)
-    for trace_id in [trace_id for trace_id in by_trace if len(trace_id) != len(_NOT_AN_ID) or trace_id == _NOT_AN_ID]:
-        if trace_id != NO_TRACE:
-            by_trace.setdefault(NO_TRACE, []).extend(by_trace.pop(trace_id))
-    return by_trace
+def _origins(places: Sequence[tuple[Origin, Sequence[bytes]]], begins: Sequence[int]) -> Iterable[Origin]:
+    if len(places) == 1:
+        return [places[0][0]] * len(begins)
+    ends = list(accumulate([len(records) for _, records in places]))
+    return [places[bisect_right(ends, begin)][0] for begin in begins]
+
+
+def _cut(wire: bytes, bounds: Sequence[int]) -> Sequence[bytes]:
+    return [wire[begin:end] for begin, end in pairwise(bounds)]
+
+
+def _valid(ids: Sequence[bytes]) -> Sequence[bytes]:
+    """Return ids, and `NO_TRACE` for what is none.  (W3C Trace Context, trace-id)"""
+    if set(map(len, ids)) == {_ID_LENGTH} and _NOT_AN_ID not in ids:
+        return ids
+    return [each if len(each) == _ID_LENGTH and each != _NOT_AN_ID else NO_TRACE for each in ids]

@@ -102,7 +102,7 @@ class Ring:
     def note_all(self, traces: Iterable[Trace], decisions: Iterable[Decision], *, at: float, how: How) -> None:
         """Remember the decision on each of some traces."""
         for trace, (outcome, votes, threshold, _, _) in zip(traces, decisions, strict=True):
-            entry = (at, len(trace.raws), outcome.kept, outcome.policy, how, votes, threshold)
+            entry = (at, trace.span_count, outcome.kept, outcome.policy, how, votes, threshold)
             self._remember(trace.trace_id, entry)
 
     def note_late(self, trace_id: bytes, *, at: float, spans: int, kept: bool, policy: str = "") -> None:

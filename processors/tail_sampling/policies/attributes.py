@@ -9,6 +9,7 @@ from typing import Any
 
 from collector.api import Span
 from collector.patterns import compile_pattern
+from processors.tail_sampling.facts import Sought
 from processors.tail_sampling.policies.config import (
     BooleanAttributeConfig,
     NumericAttributeConfig,
@@ -47,10 +48,11 @@ class AttributePolicy:
         self._something = Vote.INVERT_NOT_SAMPLED if is_inverted else Vote.SAMPLED
         self._needle = key.encode(errors="surrogatepass")
         self._texts = texts or [self._needle]
+        self.sought = list(map(Sought, self._texts))
         self._in_resource = lru_cache(_RESOURCES)(self._find_in_resource)
 
     def evaluate(self, trace: Trace, now: float) -> Verdict:
-        text, value = trace.text, None
+        text, value = trace.wire, None
         for needle in self._texts:
             if text.find(needle) >= 0:  # `in` asks first whether the needle is a number, at thrice the cost
                 value = self._find_in_spans(trace)
@@ -63,7 +65,7 @@ class AttributePolicy:
         if any(self._value_in(origin.resource) is not None for origin in traces.origins):
             return [self.evaluate(trace, now) for trace in traces]
         verdicts = [self._nothing] * len(traces)
-        for place in {place for text in self._texts for place in traces.mentioning(text)}:
+        for place in {place for sought in self.sought for place in traces.mentioning(sought)}:
             verdicts[place] = self.evaluate(traces[place], now)
         return verdicts
 

@@ -9,17 +9,29 @@ import pytest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from collector.testing.otlp import START, make_spans
+from processors.tail_sampling.facts import NO_FACTS, Sought, facts_of
+from processors.tail_sampling.framing import framed, records_in
+from processors.tail_sampling.reading import read
 from processors.tail_sampling.trace import Origin, Part, Trace
 from tests.timing import cpu_seconds
 
 
-def trace_from(trace_id: bytes, parts: Sequence[Part], size: int = 0) -> Trace:
+def part_of(origin: Origin, raws: Sequence[bytes]) -> Part:
     """
-    Return a trace whose spans came in these parts.
+    Return spans that came from one place.
     """
-    trace = Trace(trace_id, parts[0].origin if parts else Origin({}, b"", b""), [], size)
-    for origin, raws in parts:
-        trace.add(origin, raws, 0)
+    return Part(origin, framed(raws)[0], len(raws))
+
+
+def trace_from(trace_id: bytes, parts: Sequence[Part], sought: Sequence[Sought] = ()) -> Trace:
+    """
+    Return a trace whose spans came in these parts, in which this was sought.
+    """
+    trace = Trace(trace_id, parts[0].origin if parts else Origin({}, b"", b""), b"", 0, NO_FACTS)
+    for origin, wire, items in parts:
+        if items:
+            (facts,) = facts_of(read(records_in(wire), wire), [0], wire, [0, len(wire)], sought)
+            trace.add(origin, wire, items, facts)
     return trace
 
 
@@ -29,7 +41,7 @@ def trace_of(*spans: dict[str, object], resource: dict[str, object] | None = Non
     raws = [span.SerializeToString() for span in node.scope_spans[0].spans]
     shell = trace_pb2.ResourceSpans(resource=node.resource).SerializeToString()
     scope = trace_pb2.ScopeSpans(scope=node.scope_spans[0].scope).SerializeToString()
-    return trace_from(bytes(range(16)), [Part(Origin({}, shell, scope), raws)], sum(map(len, raws)))
+    return trace_from(bytes(range(16)), [part_of(Origin({}, shell, scope), raws)])
 
 
 def test_duration_is_from_the_first_start_to_the_last_end() -> None:
@@ -40,7 +52,7 @@ def test_duration_is_from_the_first_start_to_the_last_end() -> None:
 
 def test_spans_and_resources_are_read_if_they_are_wanted_and_equal_resources_once() -> None:
     trace = trace_of({"name": "a"}, {"name": "b"}, resource={"a": 2})
-    twice = trace_from(trace.trace_id, [*trace.parts, *trace.parts], 0)
+    twice = trace_from(trace.trace_id, [*trace.parts, *trace.parts])
 
     assert ["b", "b"] == [span.name for span in twice.spans(lambda raw: b"b" in raw)]
     assert [{"a": 2}] == [dict(resource) for resource in twice.resources()]
@@ -84,11 +96,11 @@ def test_a_trace_whose_spans_all_stand_elsewhere_takes_time_that_grows_with_thei
 
     def scattered(count: int) -> Callable[[], None]:
         origins = [Origin({}, b"", b"") for _ in range(count)]
-        trace = Trace(bytes(16), origins[0], [], 0)
+        trace = Trace(bytes(16), origins[0], b"", 0, NO_FACTS)
 
         def add_all() -> None:
             for origin in origins:
-                trace.add(origin, [b""], 0)
+                trace.add(origin, b"", 1, NO_FACTS)
 
         return add_all
 
