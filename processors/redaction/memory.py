@@ -18,6 +18,12 @@ _OVERHEAD = 130
 _OVERHEAD_OF_CHANGE = 500
 _LONGEST = 1024
 """Bytes.  Longer ones seldom come again."""
+_LONGEST_PAUSE = 15
+"""Requests, one after another, of which nothing is remembered."""
+_WORTH = 4
+"""New pieces that may be remembered for each one that was known."""
+_MOST_CREDIT = 100_000
+"""Beyond that it is not counted how many were known."""
 
 
 class Memory:
@@ -26,6 +32,9 @@ class Memory:
     A generation that is full becomes the old one, and the former old one is forgotten; what is asked for again moves
     to the young one.  Pieces that stay as they are make up a set, so that those of a whole batch cost no step of
     Python each.  Nothing is remembered that was not judged: a judge that raises leaves the memory as it was.
+
+    To remember a piece costs more than to judge it, so that it has to come again some times before that pays.  Where
+    pieces do not, only those of one request in 16 are remembered, which tells when that changes.
     """
 
     def __init__(self, judge: Judge, room: int) -> None:
@@ -37,33 +46,48 @@ class Memory:
         self._old_unchanged: set[bytes] = set()
         self._changed: dict[bytes, Verdict] = {}
         self._old_changed: dict[bytes, Verdict] = {}
+        self._credit = 0
+        """How many new pieces may be remembered before there is a pause."""
+        self._pause = self._next_pause = 0
+        """For how many requests nothing is remembered."""
+        self._knows_next_to_nothing = False
+        """Whether during the pause nothing is looked up either."""
 
     def changes(self, lists: Sequence[Sequence[bytes]]) -> tuple[Changes, Sequence[Sequence[bytes]]]:
         """Return what becomes of those pieces that do not stay as they are, and which ones these are in each list."""
-        unsure = [list(filterfalse(self._unchanged.__contains__, pieces)) for pieces in lists]
-        left = list(dict.fromkeys(chain.from_iterable(unsure)))
-        if not left:
+        if not lists:
             return {}, ()
-        changes = self._changes(left)
-        return changes, [list(filter(changes.__contains__, pieces)) for pieces in unsure] if changes else ()
-
-    def _changes(self, pieces: Sequence[bytes]) -> Changes:
-        """Return what becomes of different pieces; in their order, since what was made together is read together."""
-        known = _of_those(pieces, self._changed)
-        left = _without(pieces, known)
-        if not left:
-            return known
+        is_paused = self._pause > 0
+        self._pause -= is_paused
+        if is_paused and self._knows_next_to_nothing:
+            return _changing(self._judge(list(dict.fromkeys(chain.from_iterable(lists)))), lists)
+        unsure = [list(filterfalse(self._unchanged.__contains__, pieces)) for pieces in lists]
+        asked = list(dict.fromkeys(chain.from_iterable(unsure)))
+        if not asked:
+            return {}, ()
+        # in their order, since what was made together is read together
+        known = _of_those(asked, self._changed)
+        left = _without(asked, known)
         known_before = _of_those(left, self._old_changed)
         left = _without(left, known_before)
         again = list(filter(self._old_unchanged.__contains__, left)) if self._old_unchanged else []
         if again:
             left = list(filterfalse(self._old_unchanged.__contains__, left))
         judged = self._judge(left) if left else {}
-        if again or known_before:
-            self._remember(again, known_before)
-        if left:
-            self._remember(_without(left, judged), judged)
-        return {**known, **known_before, **judged}
+        if not is_paused:
+            self._remember([*again, *_without(left, judged)], {**known_before, **judged})
+            self._account_for(lists, len(left))
+        return _changing({**known, **known_before, **judged}, unsure)
+
+    def _account_for(self, lists: Sequence[Sequence[bytes]], new: int) -> None:
+        """Decide whether the next request is remembered too, after one of which so many pieces were new."""
+        if self._credit < _MOST_CREDIT:
+            known = len(set(chain.from_iterable(lists))) - new
+            self._knows_next_to_nothing = known * _WORTH**2 < new
+            self._credit += known * _WORTH
+        self._credit = max(self._credit - new, 0)
+        self._next_pause = 0 if self._credit else min(4 * self._next_pause + 3, _LONGEST_PAUSE)
+        self._pause = self._next_pause
 
     def _remember(self, unchanged: Sequence[bytes], changed: Changes) -> None:
         lengths = list(map(len, unchanged))
@@ -85,6 +109,10 @@ class Memory:
             self._unchanged.update(unchanged)
             self._changed.update(short)
             self._used += size
+
+
+def _changing(changes: Changes, lists: Sequence[Sequence[bytes]]) -> tuple[Changes, Sequence[Sequence[bytes]]]:
+    return changes, [list(filter(changes.__contains__, pieces)) for pieces in lists] if changes else ()
 
 
 def _of_those(pieces: Sequence[bytes], changes: Changes) -> dict[bytes, Verdict]:
