@@ -51,9 +51,9 @@ def _change_records(request: Any, places: Places, level: Level, touched: Sequenc
     """Change records of one kind; say whether that was all there is to change in them."""
     *outer, name = places.ways[level].outer
     lists = [getattr(parent, name) for parent in _walk(request, outer)]
-    records = [record for one in lists for record in one[:]]
-    if sum([len(place.meant) for place in touched]) * _FEW > len(records):
+    if sum([len(place.meant) for place in touched]) * _FEW > sum(map(len, lists)):
         return False
+    records = [record for one in lists for record in one[:]]
     parse, opened = places.records[level].FromString, {}
     buffer, ends = b"".join(records), list(accumulate(map(len, records)))
     for place in touched:

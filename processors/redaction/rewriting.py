@@ -125,19 +125,21 @@ class _Rewriter:
             raise RuntimeError("a place does not hold what was gathered")
         gone: list[tuple[Any, int]] = []
         positions = compress(count(), map(changes.__contains__, pieces))
+        index = 0
         for position, piece in zip(positions, place.meant, strict=True):
-            verdict = changes[piece]
-            index = bisect_right(ends, position)
+            index = bisect_right(ends, position, index)
             held = lists[index]
             offset = position - ends[index]  # from its end
             if held[offset] != piece:
                 raise RuntimeError("a place does not hold what was gathered")
-            if verdict.drops or verdict.outcomes:
+            verdict = changes[piece]
+            new, _, drops, outcomes = verdict
+            if drops or outcomes:
                 self._note(verdict, level, index, is_body=name in level.values)
-            if verdict.new is None:
+            if new is None:
                 gone.append((held, offset + len(held)))
             else:
-                held[offset] = verdict.new
+                held[offset] = new
         for held, offset in reversed(gone):
             del held[offset]
 
