@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
-from typing import Any, NamedTuple, TypeAlias
+from itertools import chain
+from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.actions.pairs import length_of
 from collector.batch import SHAPES, Signal
-from collector.wire.projection import OPAQUE, project
-from collector.wire.walk import BYTES, WireError, fields
-
-_LOOKED_UP = 4096
-_SHORT = 0x80
-
-
-def _tag(descriptor: Any, field: str) -> int:
-    return int(descriptor.fields_by_name[field].number) << 3 | BYTES
+from collector.records.views import RESOURCE, SCOPE
+from collector.wire.projection import EVERY, OPAQUE, REQUIRED, VALUE, Merged, Spec, project
+from collector.wire.walk import BYTES
 
 
 class Holder(NamedTuple):
@@ -35,20 +30,11 @@ class Holder(NamedTuple):
     @classmethod
     def of(cls, message: type[Message]) -> Holder:
         """Return how a message holds its field `attributes`."""
-        return cls(_tag(message.DESCRIPTOR, "attributes"), project(message, {"attributes": OPAQUE}))
+        tag = int(message.DESCRIPTOR.fields_by_name["attributes"].number) << 3 | BYTES
+        return cls(tag, project(message, {"attributes": OPAQUE}))
 
 
-class Siblings(NamedTuple):
-    """What a message that holds records has: a repeated field of them."""
-
-    tag: int
-    holder: Holder
-
-
-Layout: TypeAlias = "Mapping[int, Layout] | Siblings"
-"""The way down to records: what is behind each tag that leads there."""
-
-SPANS, LOGS, NUMBERS = Holder.of(Span), Holder.of(LogRecord), Holder.of(metrics.NumberDataPoint)
+SPANS, LOGS, NUMBERS, RESOURCES = map(Holder.of, (Span, LogRecord, metrics.NumberDataPoint, Resource))
 POINTS: Mapping[str, Holder] = {
     "gauge": NUMBERS,
     "sum": NUMBERS,
@@ -56,68 +42,75 @@ POINTS: Mapping[str, Holder] = {
     "exponential_histogram": Holder.of(metrics.ExponentialHistogramDataPoint),
     "summary": Holder.of(metrics.SummaryDataPoint),
 }
-NAMES: Mapping[Signal, str] = {
-    Signal.TRACES: "resource_spans scope_spans spans",
-    Signal.LOGS: "resource_logs scope_logs log_records",
-    Signal.METRICS: "resource_metrics scope_metrics metrics",
+NAMES: Mapping[Signal, tuple[str, str, str]] = {
+    Signal.TRACES: ("resource_spans", "scope_spans", "spans"),
+    Signal.LOGS: ("resource_logs", "scope_logs", "log_records"),
+    Signal.METRICS: ("resource_metrics", "scope_metrics", "metrics"),
+}
+_ATTRIBUTES: Mapping[str, Any] = {
+    "names": Merged(key=EVERY, value=OPAQUE),  # what is not declared takes longer to read than what is
+    "whether named": {"key": REQUIRED},
 }
 
 
-def _way(descriptor: Any, names: list[str], signal: Signal) -> Layout:
-    name, *rest = names
-    tag, inner = _tag(descriptor, name), descriptor.fields_by_name[name].message_type
-    if rest:
-        return {tag: _way(inner, rest, signal)}
-    if signal is not Signal.METRICS:
-        return Siblings(tag, SPANS if signal is Signal.TRACES else LOGS)
-    data = inner.fields_by_name
-    kinds = {
-        _tag(inner, kind): Siblings(_tag(data[kind].message_type, "data_points"), holder)
-        for kind, holder in POINTS.items()
-    }
-    return {tag: kinds}
+@cache
+def records_of(signal: Signal) -> type[Message]:
+    """Return a projection of a request in which records are bytes, for whoever asks nothing else."""
+    return _projection(signal, dict, {"resource": EVERY}, {"scope": EVERY}, OPAQUE)
 
 
 @cache
-def layout_of(signal: Signal) -> Layout:
-    """Return the way down to the records of a request."""
-    return _way(SHAPES[signal].request.DESCRIPTOR, NAMES[signal].split(), signal)
+def chosen_records_of(signal: Signal) -> type[Message]:
+    """Return the same with what tells which records are meant."""
+    return _projection(signal, dict, {"resource": RESOURCE}, {"scope": SCOPE}, OPAQUE)
 
 
 @cache
-def _looked_up(tag: int) -> list[bytes]:
-    return [bytes((tag,)) + length_of(size) for size in range(_LOOKED_UP)]
+def resources_of(signal: Signal) -> type[Message]:
+    """Return a projection of a request in which its resources are bytes, each in as many parts as it comes in."""
+    return project(SHAPES[signal].request, {NAMES[signal][0]: {"resource": EVERY}})
 
 
-def begin(tag: int, size: int) -> bytes:
-    """Return what a field of so many bytes begins with: its tag, of one byte, and its length."""
-    return _looked_up(tag)[size] if size < _LOOKED_UP else bytes((tag,)) + length_of(size)
+def _projection(signal: Signal, level: type[dict[str, Any]], resource: Spec, scope: Spec, record: Any) -> type[Message]:
+    resources, scopes, records = NAMES[signal]
+    leaf = record
+    if signal is Signal.METRICS:
+        leaf = level({"name": VALUE, **{kind: {"data_points": record} for kind in POINTS}})
+    return project(SHAPES[signal].request, {resources: level({**resource, scopes: level({**scope, records: leaf})})})
 
 
-def records_in(wire: bytes, at: int, end: int, tag: int) -> Iterator[tuple[int, int, int]]:
-    """Yield where each field of this tag begins between two offsets, where its content does, and where both end.
+@cache
+def _attributes(signal: Signal, part: str, field: str) -> type[Message]:
+    """Return a projection in which a request has one record, or resource, with the attributes of all of them."""
+    holder = Merged(attributes=_ATTRIBUTES[field])
+    if part == "resource":
+        return project(SHAPES[signal].request, {NAMES[signal][0]: Merged(resource=holder)})
+    return _projection(signal, Merged, {}, {}, holder)
+
+
+def names_in(wire: bytes, signal: Signal, part: str, *, asks_for_none: bool) -> frozenset[bytes]:
+    """Return the keys of all attributes of a request's records or resources.
+
+    Args:
+        wire: the request.
+        signal: that it is of.
+        part: whose attributes are meant: `record` or `resource`.
+        asks_for_none: whether an empty key has to be among them if an attribute does not say which key it has.
 
     Raises:
-        WireError: there is no message.
+        google.protobuf.message.DecodeError: it is no request.
     """
-    try:
-        while at < end:
-            start, size = at, wire[at + 1]
-            # what is usual stands here, since a call costs as much as all of this
-            if wire[at] == tag and size < _SHORT:
-                at += 2
-            elif wire[at] == tag and wire[at + 2] < _SHORT:
-                size, at = size - _SHORT + (wire[at + 2] << 7), at + 3
-            else:
-                found, at, stop = next(fields(wire, at, end))
-                if found != tag:
-                    at = stop
-                    continue
-                size = stop - at
-            stop = at + size
-            if stop > end:
-                raise WireError("truncated")
-            yield start, at, stop
-            at = stop
-    except IndexError:
-        raise WireError("truncated") from None
+    root: Any = _attributes(signal, part, "names").FromString(wire)
+    names = frozenset(chain.from_iterable(holder.attributes.key[:] for holder in _holders(root, signal, part)))
+    if not asks_for_none or _attributes(signal, part, "whether named").FromString(wire).IsInitialized():
+        return names
+    return names | {b""}
+
+
+def _holders(root: Any, signal: Signal, part: str) -> list[Any]:
+    resources, scopes, records = NAMES[signal]
+    resource = getattr(root, resources)
+    if part == "resource":
+        return [resource.resource]
+    record = getattr(getattr(resource, scopes), records)
+    return [getattr(record, kind).data_points for kind in POINTS] if signal is Signal.METRICS else [record]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from collector.actions.config import LimitConfig
 from collector.actions.pairs import head_of
-from collector.actions.steps import KeyEdit, Step
+from collector.actions.steps import KeyEdit, Matching, Step
 from collector.actions.values import text_pair
 from collector.component import Counter, Settings
 
@@ -21,17 +21,26 @@ _FURTHER_KEYS = ""
 """The label of values that overflow since there are too many keys."""
 
 
-def limit_steps(config: LimitConfig, settings: Settings) -> Iterable[Step]:
+def limit_steps(config: LimitConfig, settings: Settings) -> Sequence[Step]:
     """Return what keeps to a limit; the instances of one component share what they have seen."""
     seen: dict[bytes, set[bytes]] = settings.common.setdefault("values seen", {})
     counters = _Counters(settings)
     if config.keys is None:
-        yield _AllKeys(config, seen, counters)
-        return
-    for key in dict.fromkeys(config.keys):
-        wire = key.encode()
-        values = seen.setdefault(wire, set())
-        yield KeyEdit(wire, _Limited(config, wire, values, counters.of(key)), is_counted=True)
+        return [Matching(lambda _: True, lambda key: _edit_of_any(key, config, seen, counters), is_counted=True)]
+    return [_edit(key.encode(), config, seen, counters) for key in dict.fromkeys(config.keys)]
+
+
+def _edit(key: bytes, config: LimitConfig, seen: dict[bytes, set[bytes]], counters: _Counters) -> KeyEdit:
+    seen_of_key = seen.setdefault(key, set())
+    limited = _Limited(key, config.max_values_per_key, seen_of_key, config.overflow_value, counters.of(key.decode()))
+    return KeyEdit(key, limited, is_counted=True, all_stay=limited.all_stay)
+
+
+def _edit_of_any(key: bytes, config: LimitConfig, seen: dict[bytes, set[bytes]], counters: _Counters) -> KeyEdit:
+    if len(key) <= _LONGEST_KEY and (key in seen or len(seen) < _MOST_KEYS):
+        return _edit(key, config, seen, counters)
+    limited = _Limited(key, 0, set(), config.overflow_value, counters.of(_FURTHER_KEYS))
+    return KeyEdit(key, limited, is_counted=True)
 
 
 class _Counters:
@@ -52,11 +61,11 @@ class _Counters:
 class _Limited:
     """What becomes of the values of one key."""
 
-    def __init__(self, config: LimitConfig, key: bytes, seen: set[bytes], counter: Counter) -> None:
-        self._counter = counter
-        self._most = config.max_values_per_key
+    def __init__(self, key: bytes, most: int, seen: set[bytes], overflow_value: str, counter: Counter) -> None:
+        self._most = most
         self._seen = seen
-        self._overflow = text_pair(head_of(key), config.overflow_value.encode())
+        self._overflow = text_pair(head_of(key), overflow_value.encode())
+        self._counter = counter
 
     def __call__(self, pair: bytes) -> bytes:
         known = pair if len(pair) <= _LONGEST else blake2b(pair, digest_size=16).digest()
@@ -68,30 +77,6 @@ class _Limited:
         self._counter.add(1)
         return self._overflow
 
-
-class _AllKeys:
-    """Limits every key there is."""
-
-    keys = None
-    adds = False
-
-    def __init__(self, config: LimitConfig, seen: dict[bytes, set[bytes]], counters: _Counters) -> None:
-        self._config = config
-        self._seen = seen
-        self._counters = counters
-        self._limited: dict[bytes, _Limited] = {}
-
-    def bind(self, metadata: Mapping[str, str]) -> Step:
-        return self
-
-    def __call__(self, state: MutableMapping[bytes, bytes]) -> None:
-        for key, pair in list(state.items()):
-            state[key] = (self._limited.get(key) or self._begin(key))(pair)
-
-    def _begin(self, key: bytes) -> _Limited:
-        if len(key) > _LONGEST_KEY or (key not in self._seen and len(self._seen) >= _MOST_KEYS):
-            none = self._config.model_copy(update={"max_values_per_key": 0})
-            return _Limited(none, key, set(), self._counters.of(_FURTHER_KEYS))
-        seen = self._seen.setdefault(key, set())
-        self._limited[key] = _Limited(self._config, key, seen, self._counters.of(key.decode()))
-        return self._limited[key]
+    def all_stay(self, pairs: Sequence[bytes]) -> bool:
+        """Whether all of these were seen before; empty ones are none."""
+        return all(map(self._seen.__contains__, filter(None, pairs)))

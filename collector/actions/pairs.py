@@ -6,6 +6,8 @@ else means the same (another order of fields, a field twice, fields of tomorrow)
 
 from __future__ import annotations
 
+from functools import cache
+
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from collector.wire.walk import WireError, varint
@@ -17,6 +19,7 @@ TEXT = 0x0A
 SHORT = 0x80
 """Lengths below need one byte."""
 _TWO_BYTES = 1 << 14
+_LOOKED_UP = 4096
 _LENGTHS = [bytes((size,)) for size in range(SHORT)]
 
 
@@ -27,6 +30,22 @@ def length_of(size: int) -> bytes:
     if size < _TWO_BYTES:
         return bytes((size & 0x7F | SHORT, size >> 7))
     return bytes((size & 0x7F | SHORT,)) + length_of(size >> 7)
+
+
+@cache
+def begins_of(tag: int) -> list[bytes]:
+    """Return what fields of this tag begin with that have up to so many bytes as there are entries."""
+    return [bytes((tag,)) + length_of(size) for size in range(_LOOKED_UP)]
+
+
+def begin(tag: int, size: int) -> bytes:
+    """Return what a field of so many bytes begins with: its tag, of one byte, and its length."""
+    return begins_of(tag)[size] if size < _LOOKED_UP else bytes((tag,)) + length_of(size)
+
+
+def field_of(pair: bytes, tag: int) -> bytes:
+    """Return the field of a KeyValue; nothing of none."""
+    return begin(tag, len(pair)) + pair if pair else b""
 
 
 def head_of(key: bytes) -> bytes:

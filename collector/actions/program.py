@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any, Protocol
 
 from collector.actions.config import ActionConfig, LimitConfig
-from collector.actions.layout import Holder, Layout, Siblings, begin, records_in
+from collector.actions.groups import MOST_KEYS, grouped
+from collector.actions.layout import Holder
 from collector.actions.limit import limit_steps
-from collector.actions.splicing import splice
-from collector.actions.steps import KeyEdit, Matching, Step, apply, combined, delete, steps_of
+from collector.actions.portions import edited
+from collector.actions.steps import DELETE, KeyEdit, Matching, Step, apply, steps_of
 from collector.component import Settings
 from collector.patterns import compile_pattern
 
-_MOST_KEYS = 64
-"""Keys up to which looking for each costs no more than looking at all attributes."""
-_TAG = 0x0A
-_REMEMBERED = 64
-_LONGEST = 0x7F
-"""Bytes of a key that is looked for in records."""
+
+class NamesIn(Protocol):
+    """Finds the keys that attributes of a request have."""
+
+    def __call__(self, wire: bytes, *, asks_for_none: bool) -> frozenset[bytes]:
+        """Return them; if it is asked for, an empty one too for an attribute that does not say which key it has."""
 
 
 def program(
@@ -45,7 +46,7 @@ def _allow_list(keys: Sequence[str], patterns: Sequence[str]) -> Step:
     def is_meant(key: bytes) -> bool:
         return key not in kept and not any(search(key) for search in searches)
 
-    return Matching(is_meant, lambda _: delete)
+    return Matching(is_meant, lambda key: KeyEdit(key, DELETE))
 
 
 class Program:
@@ -54,94 +55,86 @@ class Program:
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = steps
 
-    def bound(self, wire: bytes, metadata: Mapping[str, str]) -> Bound | None:
-        """Return what there is to do to a request with these bytes and this metadata; None for nothing."""
+    def bound(self, wire: bytes, metadata: Mapping[str, str], names_in: NamesIn) -> Bound | None:
+        """Return what there is to do to a request; None for nothing.
+
+        Args:
+            wire: its bytes.
+            metadata: its headers.
+            names_in: returns all keys that its attributes have; told whether an empty one counts.
+        """
         steps = [bound for step in self._steps if (bound := step.bind(metadata))]
-        needs_none = any(step.adds or step.keys is None for step in steps)
-        if not needs_none:
-            mentioned = frozenset(key for step in steps for key in step.keys or () if key in wire)
-            steps = _with_work(steps, mentioned)
-        keys = _keys(steps)
-        return Bound(steps, keys, None if needs_none else keys, _passes(tuple(steps))) if steps else None
+        matching = [step for step in steps if isinstance(step, Matching)]
+        if matching:
+            names = names_in(wire, asks_for_none=any(step.is_meant(b"") for step in matching))
+            steps = _among(steps, names)
+        if not any(step.adds or step.keys is None for step in steps):
+            mentioned = names if matching else {key for step in steps for key in step.keys or () if key in wire}
+            steps = _with_work(steps, set(mentioned))
+        return Bound(tuple(steps)) if steps else None
 
 
-def _with_work(steps: list[Step], mentioned: frozenset[bytes]) -> list[Step]:
+def _among(steps: list[Step], names: frozenset[bytes]) -> list[Step]:
+    """Return steps of which none looks at all attributes, since their keys are known; if there are many, the same."""
+    there, left = set(names), []
+    for step in steps:
+        if not isinstance(step, Matching):
+            there |= step.keys or frozenset()
+            left.append(step)
+            continue
+        meant = list(islice(filter(step.is_meant, there), MOST_KEYS + 1))
+        if len(meant) > MOST_KEYS:
+            return steps
+        left += step.among(sorted(meant))
+    return left
+
+
+def _with_work(steps: Iterable[Step], mentioned: set[bytes]) -> list[Step]:
     """Return the steps that have something to do where only these keys are, and none adds a key from nowhere."""
-    there, left = set(mentioned), []
+    left = []
     for step in steps:
         keys = step.keys or frozenset()
-        if not there.isdisjoint(keys):
-            there |= keys
+        if not mentioned.isdisjoint(keys):
+            mentioned |= keys
             left.append(step)
     return left
 
 
-def _keys(steps: list[Step]) -> frozenset[bytes] | None:
-    keys: set[bytes] = set()
-    for step in steps:
-        if step.keys is None:
-            return None
-        keys |= step.keys
-    return frozenset(keys)
-
-
-@lru_cache(_REMEMBERED)
-def _passes(steps: tuple[Step, ...]) -> list[list[KeyEdit]] | None:
-    """Return edits that can be done to the bytes of records, all of one pass at once; None if others are among them."""
-    edits = [step for step in steps if isinstance(step, KeyEdit) and 0 < len(step.key) <= _LONGEST]
-    if len(edits) < len(steps) or len({edit.key for edit in edits}) > _MOST_KEYS:
-        return None
-    by_key: dict[tuple[bool, bytes], list[KeyEdit]] = {}
-    for edit in edits:
-        by_key.setdefault((edit.is_counted, edit.key), []).append(edit)
-    # edits of different keys do not see each other; a limit comes last
-    passes = [
-        [combined(edits) for (is_counted, _), edits in by_key.items() if is_counted is last] for last in (False, True)
-    ]
-    return [together for together in passes if together]
-
-
-class Bound(NamedTuple):
+class Bound:
     """What to do to one request."""
 
-    steps: list[Step]
-    keys: frozenset[bytes] | None
-    """The keys that are looked at; None for all."""
-    wants: frozenset[bytes] | None
-    """The keys one of which has to be there for anything to be done; None if there may be none."""
-    passes: list[list[KeyEdit]] | None
-    """The same as edits of single keys, if that is what they all are: those of each pass are done at once."""
+    def __init__(self, steps: tuple[Step, ...]) -> None:
+        self._steps = steps
 
-    def splice(self, wire: bytes, layout: Layout) -> bytes:
-        """Return a request with its records edited in all passes; see `splicing.splice`."""
-        for edits in self.passes or ():
-            wire = splice(wire, layout, edits)
-        return wire
-
-    def edit(self, records: list[bytes], holder: Holder) -> list[bytes]:
+    def edit(self, records: Sequence[bytes], holder: Holder) -> Sequence[bytes]:
         """Return serialised records with their attributes changed; those that stay are equal.
 
         Raises:
             google.protobuf.message.DecodeError: something in `records` is no message of this kind.
         """
-        if self.passes is None:
-            return [self._edit_one(record, holder) for record in records]
-        wire = b"".join([begin(_TAG, len(record)) + record for record in records])
-        wire = self.splice(wire, Siblings(_TAG, holder))
-        return [wire[start:stop] for _, start, stop in records_in(wire, 0, len(wire), _TAG)]
+        by_itself = _ByItself(self._steps, holder)
+        groups = grouped(self._steps, holder.tag)
+        return list(map(by_itself, records)) if groups is None else edited(records, groups, holder.tag, by_itself)
 
-    def _edit_one(self, record: bytes, holder: Holder) -> bytes:
-        if self.wants is not None and not any(key in record for key in self.wants):
+
+class _ByItself:
+    """Changes one record by taking it apart."""
+
+    def __init__(self, steps: Sequence[Step], holder: Holder) -> None:
+        self._steps = steps
+        self._holder = holder
+        self._is_for_all = any(step.adds or step.keys is None for step in steps)
+        keys = None if any(step.keys is None for step in steps) else {key for step in steps for key in step.keys or ()}
+        self._keys = None if keys is None else frozenset(keys)
+
+    def __call__(self, record: bytes) -> bytes:
+        if not self._is_for_all and not any(key in record for key in self._keys or ()):
             return record
-        message: Any = holder.message.FromString(record)
-        return bytes(message.SerializeToString()) if self.edit_message(message) else record
-
-    def edit_message(self, message: Any) -> bool:
-        """Change the attributes of a projection in which they are bytes, and say whether anything changed."""
+        message: Any = self._holder.message.FromString(record)
         before = message.attributes[:]
-        after = apply(self.steps, before, self.keys)
+        after = apply(self._steps, before, self._keys)
         if after == before:
-            return False
+            return record
         del message.attributes[:]
         message.attributes.extend(after)
-        return True
+        return bytes(message.SerializeToString())

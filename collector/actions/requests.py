@@ -1,36 +1,30 @@
-"""Where the attributes of records and resources are in a request, by its signal."""
+"""Changing the attributes of the records and the resources of requests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
-from google.protobuf.message import Message
-
-from collector.actions.layout import LOGS, NAMES, POINTS, SPANS, Holder, layout_of
+from collector.actions.layout import (
+    LOGS,
+    NAMES,
+    POINTS,
+    RESOURCES,
+    SPANS,
+    Holder,
+    chosen_records_of,
+    names_in,
+    records_of,
+    resources_of,
+)
 from collector.actions.program import Bound, Program
-from collector.batch import SHAPES, Batch, Signal
+from collector.batch import Batch, Signal
 from collector.matching.matcher import Matcher
-from collector.records.views import RESOURCE, SCOPE, LogRecord, Resource, Scope, Span
-from collector.wire.projection import OPAQUE, VALUE, project
-from collector.wire.walk import WireError
+from collector.records.views import LogRecord, Resource, Scope, Span
 
 _VIEWS: Mapping[Signal, Callable[[bytes], Any]] = {Signal.TRACES: Span, Signal.LOGS: LogRecord}
-_METRIC = {"name": VALUE, **{kind: {"data_points": OPAQUE} for kind in POINTS}}
-
-
-@cache
-def _skeleton(signal: Signal) -> type[Message]:
-    resources, scopes, records = NAMES[signal].split()
-    leaf = _METRIC if signal is Signal.METRICS else OPAQUE
-    spec = {resources: {"resource": RESOURCE, scopes: {"scope": SCOPE, records: leaf}}}
-    return project(SHAPES[signal].request, spec)
-
-
-@cache
-def _resources(signal: Signal) -> type[Message]:
-    return project(SHAPES[signal].request, {NAMES[signal].split()[0]: {"resource": RESOURCE}})
 
 
 class _Named(NamedTuple):
@@ -39,14 +33,26 @@ class _Named(NamedTuple):
     name: str
 
 
-class _Run(NamedTuple):
-    """Sibling records of one kind."""
+class _Run:
+    """Those of sibling records of one kind that are meant."""
 
-    records: Any
-    """A list of bytes in a request."""
-    holder: Holder
-    is_meant: Callable[[bytes], bool] | None
-    """Says of a record whether it is; None if all are."""
+    def __init__(self, siblings: Any, holder: Holder, is_meant: Callable[[bytes], bool] | None = None) -> None:
+        """Choose from a list of bytes in a request, unless all are meant."""
+        self.holder = holder
+        self.records: list[bytes] = siblings[:]
+        self._siblings = siblings
+        self._places: list[int] | None = None
+        if is_meant:
+            self._places = [place for place, record in enumerate(self.records) if is_meant(record)]
+            self.records = [self.records[place] for place in self._places]
+
+    def put(self, records: Sequence[bytes]) -> None:
+        """Have these in the request instead."""
+        if self._places is None:
+            self._siblings[:] = records
+        else:
+            for place, record in zip(self._places, records, strict=True):
+                self._siblings[place] = record
 
 
 def edit_records(batch: Batch, program: Program, matcher: Matcher | None) -> Batch:
@@ -62,67 +68,60 @@ def edit_records(batch: Batch, program: Program, matcher: Matcher | None) -> Bat
     Raises:
         google.protobuf.message.DecodeError: it is no request.
     """
-    bound = program.bound(batch.wire, batch.metadata)
+    bound = program.bound(batch.wire, batch.metadata, partial(names_in, signal=batch.signal, part="record"))
     if bound is None:
         return batch
-    if bound.passes and matcher is None:
-        try:
-            return _replaced(batch, bound.splice(batch.wire, layout_of(batch.signal)))
-        except WireError:  # it has groups, or the official parser says what is wrong
-            pass
-    root = _skeleton(batch.signal).FromString(batch.wire)
-    changed = False
-    for run in _runs(root, batch.signal, matcher):
-        changed |= _edit(run, bound)
+    root = (chosen_records_of if matcher else records_of)(batch.signal).FromString(batch.wire)
+    changed = _edit(list(_runs(root, batch.signal, matcher)), bound)
     return batch.replace(root.SerializeToString(), len(batch)) if changed else batch
-
-
-def _replaced(batch: Batch, wire: bytes) -> Batch:
-    return batch if wire is batch.wire else batch.replace(wire, len(batch))
 
 
 def edit_resources(batch: Batch, program: Program) -> Batch:
     """Return a batch with the attributes of its resources changed; see `edit_records`."""
-    bound = program.bound(batch.wire, batch.metadata)
+    bound = program.bound(batch.wire, batch.metadata, partial(names_in, signal=batch.signal, part="resource"))
     if bound is None:
         return batch
-    root = _resources(batch.signal).FromString(batch.wire)
-    nodes = getattr(root, NAMES[batch.signal].split()[0])
-    changed = [bound.edit_message(node.resource) for node in nodes]
-    return batch.replace(root.SerializeToString(), len(batch)) if any(changed) else batch
-
-
-def _edit(run: _Run, bound: Bound) -> bool:
-    before = run.records[:]
-    if run.is_meant is None:
-        after = bound.edit(before, run.holder)
-    else:
-        places = [place for place, record in enumerate(before) if run.is_meant(record)]
-        after = before[:]
-        for place, record in zip(places, bound.edit([before[place] for place in places], run.holder), strict=True):
-            after[place] = record
+    root: Any = resources_of(batch.signal).FromString(batch.wire)
+    nodes = getattr(root, NAMES[batch.signal][0])
+    before = [b"".join(node.resource) for node in nodes]
+    after = bound.edit(before, RESOURCES)
     if after == before:
-        return False
-    del run.records[:]
-    run.records.extend(after)
-    return True
+        return batch
+    for node, resource in zip(nodes, after, strict=True):
+        node.resource[:] = [resource]
+    return batch.replace(root.SerializeToString(), len(batch))
+
+
+def _edit(runs: Sequence[_Run], bound: Bound) -> bool:
+    """Change the records of all runs, those of one kind at once, and say whether any changed."""
+    changed = False
+    for holder in {run.holder: None for run in runs}:
+        of_holder = [run for run in runs if run.holder is holder]
+        before = list(chain.from_iterable(run.records for run in of_holder))
+        after = bound.edit(before, holder)
+        if after == before:
+            continue
+        changed = True
+        stop = 0
+        for run in of_holder:
+            start, stop = stop, stop + len(run.records)
+            run.put(after[start:stop])
+    return changed
 
 
 def _runs(root: Any, signal: Signal, matcher: Matcher | None) -> Iterator[_Run]:
-    resources, scopes, records = NAMES[signal].split()
+    resources, scopes, records = NAMES[signal]
     for resource_node in getattr(root, resources):
-        resource = Resource(message=resource_node.resource)
+        answer_within = _answers(matcher, resource_node, signal) if matcher else None
         for scope_node in getattr(resource_node, scopes):
-            scope = Scope(message=scope_node.scope)
-            answer = matcher.within(resource, scope) if matcher else True
+            answer = answer_within(scope_node) if answer_within else True
             if answer is False:
                 continue
             siblings = getattr(scope_node, records)
             if signal is Signal.METRICS:
                 yield from _runs_of_metrics(siblings, answer)
             else:
-                is_meant = None if answer is True else _asked(answer, _VIEWS[signal], resource, scope)
-                yield _Run(siblings, SPANS if signal is Signal.TRACES else LOGS, is_meant)
+                yield _Run(siblings, SPANS if signal is Signal.TRACES else LOGS, None if answer is True else answer)
 
 
 def _runs_of_metrics(siblings: Any, answer: Any) -> Iterator[_Run]:
@@ -131,7 +130,21 @@ def _runs_of_metrics(siblings: Any, answer: Any) -> Iterator[_Run]:
         if answer is True or answer(_Named(metric.name.decode())):
             for kind, holder in POINTS.items():
                 if metric.HasField(kind):
-                    yield _Run(getattr(metric, kind).data_points, holder, None)
+                    yield _Run(getattr(metric, kind).data_points, holder)
+
+
+def _answers(matcher: Matcher, resource_node: Any, signal: Signal) -> Callable[[Any], Any]:
+    """Return what says of a scope of a resource whether its records are meant: all, none, or which."""
+    resource = Resource(message=resource_node.resource)
+
+    def answer_within(scope_node: Any) -> Any:
+        scope = Scope(message=scope_node.scope)
+        answer = matcher.within(resource, scope)
+        if isinstance(answer, bool) or signal is Signal.METRICS:
+            return answer
+        return _asked(answer, _VIEWS[signal], resource, scope)
+
+    return answer_within
 
 
 def _asked(

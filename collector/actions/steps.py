@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from collector.actions.config import DEEPEST, ActionConfig, ActionName
 from collector.actions.pairs import head_of, key_of, renamed
-from collector.actions.values import OfText, Rewrite, converter, extractor, hasher, targets, text_hasher
+from collector.actions.values import Rewrite, converter, extractor, hasher, targets
 from collector.patterns import compile_pattern
 from collector.records.values import write_pair
 
 State: TypeAlias = MutableMapping[bytes, bytes]
 """Serialised KeyValues by key."""
+_NOTHING = b"\x0a\x00"
+"""The same as a KeyValue that has no bytes, since those stand for none."""
 _REMEMBERED = 2048
 _LONGEST = 128
 
@@ -29,6 +31,10 @@ class Step(Protocol):
     def adds(self) -> bool:
         """Whether it may change attributes among which there is none of its keys."""
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether it would be seen that it ran twice, or in another order of records."""
+
     def bind(self, metadata: Mapping[str, str]) -> Step | None:
         """Return the step for a batch with this metadata; None if it does nothing there."""
 
@@ -37,19 +43,35 @@ class Step(Protocol):
 
 
 @dataclass(frozen=True)
+class Constant:
+    """Makes the same of every attribute."""
+
+    pair: bytes
+    """The KeyValue that comes instead; empty for none."""
+
+    def __call__(self, pair: bytes) -> bytes:
+        return self.pair
+
+
+DELETE = Constant(b"")
+
+
+def keep(pair: bytes) -> bytes:
+    """Return what becomes of an attribute that stays."""
+    return pair
+
+
+@dataclass(frozen=True)
 class KeyEdit:
-    """A change that depends on one key alone and touches no other one, so that it can be done on a record's bytes."""
+    """A change that depends on one key alone and touches no other one."""
 
     key: bytes
     rewrite: Rewrite
     absent: bytes = b""
     """The KeyValue that is added where the key is not there; empty for none."""
     is_counted: bool = False
-    """Whether rewriting the same attribute twice would be seen."""
-    constant: bytes | None = None
-    """What `rewrite` returns if that is always the same, but for an attribute that is that already."""
-    of_text: OfText | None = None
-    """The same as `rewrite` for texts that are not empty."""
+    all_stay: Callable[[Sequence[bytes]], bool] | None = None
+    """Says of KeyValues of this key, and of empty ones where there is none, whether `rewrite` makes the same of all."""
 
     @property
     def keys(self) -> frozenset[bytes]:
@@ -64,42 +86,16 @@ class KeyEdit:
 
     def __call__(self, state: State) -> None:
         pair = state.get(self.key)
-        if pair is None:
-            if self.absent:
-                state[self.key] = self.absent
-            return
-        new = self.rewrite(pair)
-        if not new:
-            del state[self.key]
-        elif new is not pair:
+        new = self.absent if pair is None else self.rewrite(pair)
+        if new:
             state[self.key] = new
+        elif pair is not None:
+            del state[self.key]
 
-
-def delete(pair: bytes) -> bytes:
-    """Return what becomes of an attribute that goes."""
-    return b""
-
-
-def combined(edits: Sequence[KeyEdit]) -> KeyEdit:
-    """Return what does the same to one key as several changes to it do in their order; none of them is counted."""
-    first, *others = edits
-    if not others:
-        return first
-
-    def rewrite(pair: bytes) -> bytes:
-        for edit in edits:
-            pair = edit.rewrite(pair) if pair else edit.absent
-        return pair
-
-    absent = first.absent
-    for edit in others:
-        absent = edit.rewrite(absent) if absent else edit.absent
-    return KeyEdit(first.key, rewrite, absent)
-
-
-def keep(pair: bytes) -> bytes:
-    """Return what becomes of an attribute that stays."""
-    return pair
+    def rewritten(self, pairs: Sequence[bytes]) -> list[bytes]:
+        """Return what becomes of the KeyValues of many records; one that is not there is empty."""
+        rewrite, absent = self.rewrite, self.absent
+        return [rewrite(pair) if pair else absent for pair in pairs]
 
 
 @dataclass(frozen=True)
@@ -110,6 +106,7 @@ class FromContext:
     key: bytes
     header: str
     default: bytes
+    is_counted = False
 
     @property
     def keys(self) -> frozenset[bytes]:
@@ -139,6 +136,7 @@ class FromAttribute:
     key: bytes
     source: bytes
     default: bytes
+    is_counted = False
 
     @property
     def keys(self) -> frozenset[bytes]:
@@ -166,6 +164,7 @@ class Extract:
     """New attributes from the parts of a text."""
 
     adds = False
+    is_counted = False
 
     def __init__(self, key: bytes, pattern: str) -> None:
         self._key = key
@@ -187,33 +186,35 @@ class Matching:
     keys = None
     adds = False
 
-    def __init__(self, is_meant: Callable[[bytes], bool], rewriter: Callable[[bytes], Rewrite]) -> None:
-        """Have the attributes of keys that are meant rewritten by what `rewriter` returns for their keys."""
-        self._is_meant = is_meant
-        self._rewriter = rewriter
-        self._rewrites: dict[bytes, Rewrite] = {}
+    def __init__(
+        self, is_meant: Callable[[bytes], bool], edit_of: Callable[[bytes], KeyEdit], *, is_counted: bool = False
+    ) -> None:
+        """Do with each attribute whose key is meant what is returned for that key, which adds none."""
+        self.is_meant = is_meant
+        self.is_counted = is_counted
+        self._edit_of = edit_of
+        self._edits: dict[bytes, KeyEdit | None] = {}
 
     def bind(self, metadata: Mapping[str, str]) -> Step:
         return self
 
-    def __call__(self, state: State) -> None:
-        for key, pair in list(state.items()):
-            rewrite = self._rewrites.get(key) or self._decide(key)
-            new = rewrite(pair)
-            if new is pair and rewrite is not delete:  # an attribute with neither key nor value has no bytes
-                continue
-            if new:
-                state[key] = new
-            else:
-                del state[key]
+    def among(self, names: Iterable[bytes]) -> list[KeyEdit]:
+        """Return what is done where there are no keys but these."""
+        return [edit for name in names if (edit := self._edit(name))]
 
-    def _decide(self, key: bytes) -> Rewrite:
-        rewrite = self._rewriter(key) if self._is_meant(key) else keep
-        if len(self._rewrites) >= _REMEMBERED:
-            self._rewrites.clear()
+    def __call__(self, state: State) -> None:
+        for edit in self.among(list(state)):
+            edit(state)
+
+    def _edit(self, key: bytes) -> KeyEdit | None:
+        if key in self._edits:
+            return self._edits[key]
+        edit = self._edit_of(key) if self.is_meant(key) else None
+        if len(self._edits) >= _REMEMBERED:
+            self._edits.clear()
         if len(key) <= _LONGEST:
-            self._rewrites[key] = rewrite
-        return rewrite
+            self._edits[key] = edit
+        return edit
 
 
 def steps_of(action: ActionConfig) -> Iterator[Step]:
@@ -221,9 +222,9 @@ def steps_of(action: ActionConfig) -> Iterator[Step]:
     key = action.key.encode()
     match action.action:
         case ActionName.DELETE:
-            yield from _by_key_and_pattern(action, lambda _: delete)
+            yield from _by_key_and_pattern(action, lambda _: DELETE)
         case ActionName.HASH:
-            yield from _by_key_and_pattern(action, hasher, text_hasher(key))
+            yield from _by_key_and_pattern(action, hasher)
         case ActionName.EXTRACT if action.pattern:
             yield Extract(key, action.pattern)
         case ActionName.CONVERT if action.converted_type:
@@ -232,16 +233,13 @@ def steps_of(action: ActionConfig) -> Iterator[Step]:
             yield _put_step(action, key)
 
 
-def _by_key_and_pattern(
-    action: ActionConfig, rewriter: Callable[[bytes], Rewrite], of_text: OfText | None = None
-) -> Iterator[Step]:
-    key = action.key.encode()
-    if key:
-        rewrite = rewriter(key)
-        yield KeyEdit(key, rewrite, of_text=of_text, constant=b"" if rewrite is delete else None)
+def _by_key_and_pattern(action: ActionConfig, rewriter: Callable[[bytes], Rewrite]) -> Iterator[Step]:
+    if action.key:
+        key = action.key.encode()
+        yield KeyEdit(key, rewriter(key))
     if action.pattern:
         search = compile_pattern(action.pattern).search
-        yield Matching(lambda key: search(key) is not None, rewriter)
+        yield Matching(lambda key: search(key) is not None, lambda key: KeyEdit(key, rewriter(key)))
 
 
 def _put_step(action: ActionConfig, key: bytes) -> Step:
@@ -254,12 +252,9 @@ def _put_step(action: ActionConfig, key: bytes) -> Step:
 
 
 def _put(action: ActionName, key: bytes, pair: bytes) -> KeyEdit:
-    def replace(old: bytes) -> bytes:
-        return pair if old != pair else old
-
     if action is ActionName.INSERT:
-        return KeyEdit(key, keep, pair)
-    return KeyEdit(key, replace, b"" if action is ActionName.UPDATE else pair, constant=pair)
+        return KeyEdit(key, keep, pair, all_stay=all)
+    return KeyEdit(key, Constant(pair), b"" if action is ActionName.UPDATE else pair)
 
 
 def apply(steps: Sequence[Step], pairs: list[bytes], keys: frozenset[bytes] | None) -> list[bytes]:
@@ -277,18 +272,14 @@ def apply(steps: Sequence[Step], pairs: list[bytes], keys: frozenset[bytes] | No
         google.protobuf.message.DecodeError: something in `pairs` is no KeyValue.
     """
     names = list(map(key_of, pairs))
-    if keys is None:
-        state = dict(zip(names, pairs, strict=True))
-        for step in steps:
-            step(state)
-        return list(state.values())
-    state = {name: pair for name, pair in zip(names, pairs, strict=True) if name in keys}
+    state = {name: pair or _NOTHING for name, pair in zip(names, pairs, strict=True) if keys is None or name in keys}
     for step in steps:
         step(state)
     after = []
     for name, pair in zip(names, pairs, strict=True):
-        if name not in keys:
+        if keys is not None and name not in keys:
             after.append(pair)
         elif name in state:
             after.append(state.pop(name))
-    return [*after, *state.values()]
+    after += state.values()
+    return [b"" if pair is _NOTHING else pair for pair in after]

@@ -20,9 +20,6 @@ from collector.records.values import read_value
 Rewrite: TypeAlias = Callable[[bytes], bytes]
 """From one serialised KeyValue to another; the very same one keeps it, empty bytes delete it."""
 
-OfText: TypeAlias = Callable[[Callable[[int], bytes]], Callable[[bytes], bytes]]
-"""From what tells how a field of so many bytes begins to what makes a field with a KeyValue of a text."""
-
 # Go, strconv.ParseInt and ParseFloat: no spaces and no underscores; of ParseFloat's forms, not the hexadecimal ones
 _INT = re.compile(r"[+-]?[0-9]+")
 _DOUBLE = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?|nan", re.IGNORECASE)
@@ -44,11 +41,12 @@ def hasher(key: bytes) -> Rewrite:
     head = head_of(key)
     hashed, empty = head + _HASHED, b"%b\x02\x0a\x00" % head
     shortest = len(empty)
+    begins = [b"%b%c\x0a%c" % (head, size + 2, size) for size in range(_SHORT_TEXT)]
 
     def rewrite(pair: bytes) -> bytes:
         # nearly all values are short texts, which are hashed where they stand
         size = len(pair) - shortest
-        if 0 < size < _SHORT_TEXT and pair.startswith(b"%b%c\x0a%c" % (head, size + 2, size)):
+        if 0 < size < _SHORT_TEXT and pair.startswith(begins[size]):
             return hashed + sha256(pair[shortest:]).hexdigest().encode()
         if pair == empty:
             return pair
@@ -56,17 +54,6 @@ def hasher(key: bytes) -> Rewrite:
         return hashed + digest if digest else empty
 
     return rewrite
-
-
-def text_hasher(key: bytes) -> OfText:
-    """Return what makes a field of the SHA-256 of a text for this key."""
-    hashed = head_of(key) + _HASHED
-
-    def of_text(begin: Callable[[int], bytes]) -> Callable[[bytes], bytes]:
-        begins = begin(len(hashed) + _DIGITS_OF_HASH) + hashed
-        return lambda text: begins + sha256(text).hexdigest().encode()
-
-    return of_text
 
 
 def _digest(value: Any) -> bytes:

@@ -132,7 +132,7 @@ def _convert(attributes, action, metadata):
             case "int" if kind in _NUMBERS or (kind == "string_value" and re.fullmatch("[+-]?[0-9]+", plain)):
                 attributes[action["key"]] = AnyValue(int_value=int(plain))
             case "double" if kind in _NUMBERS or (
-                kind == "string_value" and re.fullmatch(r"-?[0-9]+(\.[0-9]*)?", plain)
+                kind == "string_value" and re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?|NaN", plain)
             ):
                 attributes[action["key"]] = AnyValue(double_value=float(plain))
     except (ValueError, OverflowError):

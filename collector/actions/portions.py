@@ -1,0 +1,109 @@
+"""Changing attributes in the bytes of many records, without taking apart those that encoders wrote as they all do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import compress, repeat
+from operator import not_
+
+from collector.actions.columns import Column, Key, OddRecordsError, Table, find
+from collector.actions.groups import Group
+
+_PORTION = 512
+"""Records at a time: so many that what is made on the way stays in the processor's cache."""
+_ATTEMPTS = 4
+"""To find what is alike in a portion: whatever is wrong with a record, it shows at one of three places."""
+
+
+def edited(
+    records: Sequence[bytes], groups: Sequence[Group], tag: int, by_itself: Callable[[bytes], bytes]
+) -> list[bytes]:
+    """Return records with their attributes changed.
+
+    Args:
+        records: serialised messages of one kind.
+        groups: what to do.
+        tag: that of attributes in such a message.
+        by_itself: changes one that is not like others.
+    """
+    after: list[bytes] = []
+    for start in range(0, len(records), _PORTION):
+        after += _portion(records[start : start + _PORTION], groups, tag, by_itself)
+    return after
+
+
+def _portion(
+    records: Sequence[bytes], groups: Sequence[Group], tag: int, by_itself: Callable[[bytes], bytes]
+) -> Iterable[bytes]:
+    keys = [Key.of(key) for group in groups for key in group.keys]
+    places = list(range(len(records)))
+    for _ in range(_ATTEMPTS):
+        some = [records[place] for place in places] if len(places) < len(records) else records
+        try:
+            table = find(some, keys, tag)
+        except OddRecordsError as error:
+            places = list(compress(places, map(not_, error.odd)))
+            if not places or any(group.is_counted for group in groups):  # what is counted keeps its order
+                break
+        else:
+            new = _changed(some, table, groups)
+            if some is records:
+                return new
+            alike = dict(zip(places, new, strict=True))
+            return [alike[place] if place in alike else by_itself(record) for place, record in enumerate(records)]
+    return map(by_itself, records)
+
+
+def _changed(records: Sequence[bytes], table: Table, groups: Sequence[Group]) -> Sequence[bytes]:
+    columns = {column.key: column for column in table.columns}
+    fields: dict[Key, Iterable[bytes]] = {}
+    added: list[Iterable[bytes]] = []
+    for group in groups:
+        found = [columns.get(Key.of(key)) for key in group.keys]
+        new = _fields(records, group, found) if any(found) else list(map(repeat, filter(None, group.absent)))
+        if not any(found):
+            added += new
+            continue
+        for column, of_column in zip(found, new, strict=False):
+            if column is None:
+                added.append(of_column)
+            else:
+                fields[column.key] = of_column
+    return _assembled(records, table, fields, added) if fields or added else records
+
+
+def _fields(records: Sequence[bytes], group: Group, found: Sequence[Column | None]) -> Sequence[Iterable[bytes]]:
+    """Return for each key what comes instead of its attributes or besides them; nothing if all stay."""
+    if group.constant is not None and found[0] is not None:
+        there, piece, absent = found[0].there, group.constant, group.absent[0]
+        return [repeat(piece) if there is None else [piece if is_there else absent for is_there in there]]
+    pairs = [
+        [record[start:stop] for record, start, stop in zip(records, column.pairs, column.lasts, strict=True)]
+        if column
+        else [b""] * len(records)
+        for column in found
+    ]
+    return group.fields(pairs) or ()
+
+
+def _assembled(
+    records: Sequence[bytes], table: Table, fields: Mapping[Key, Iterable[bytes]], added: list[Iterable[bytes]]
+) -> Sequence[bytes]:
+    """Return records made of what is around attributes and the fields that come instead of these, and besides."""
+    content: list[Iterable[bytes]] = []
+    for column, gaps in zip(table.columns, table.gaps, strict=True):
+        if any(gaps):
+            content.append(gaps)
+        new = fields.get(column.key)
+        if new is None:
+            new = [record[start:stop] for record, start, stop in zip(records, column.fields, column.lasts, strict=True)]
+        if column.there is None:
+            content.append(new)
+        else:
+            split = [
+                (field, b"") if is_there else (b"", field) for field, is_there in zip(new, column.there, strict=False)
+            ]
+            in_place, behind = zip(*split, strict=True)
+            content.append(in_place)
+            added.append(behind)
+    return list(map(b"".join, zip(*content, table.tails, *added, strict=False)))
