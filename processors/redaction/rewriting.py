@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain, compress, count
+from itertools import accumulate, compress, count
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from processors.redaction.few_changes import Touched, with_few_changes
@@ -95,11 +96,13 @@ def _gather(node: Any, level: Level, kind: str) -> Iterator[tuple[Level, str, Se
 
 
 def _done(touched: Sequence[Touched]) -> Done:
-    verdicts = [place.changes[piece] for place in touched for piece in place.meant]
-    hits = Counter(chain.from_iterable([verdict.hits for verdict in verdicts]))
-    outcomes = chain.from_iterable([verdict.outcomes for verdict in verdicts])
-    removed = [outcome for outcome, _ in outcomes if outcome is Outcome.REDACTED]
-    return Done(hits, len(removed), any(verdict.drops for verdict in verdicts))
+    verdicts = [verdict for place in touched for verdict in map(place.changes.__getitem__, place.meant)]
+    hits: Counter[str] = Counter()
+    for detectors, times in Counter(map(attrgetter("hits"), verdicts)).items():
+        for detector in detectors:
+            hits[detector] += times
+    removed = [o for verdict in verdicts if verdict.outcomes for o, _ in verdict.outcomes if o is Outcome.REDACTED]
+    return Done(hits, len(removed), any(map(attrgetter("drops"), verdicts)))
 
 
 class _Rewriter:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from processors.redaction.columns import Column, columns
 from processors.redaction.config import RedactionConfig, Summary, UnknownFields
 from processors.redaction.detectors.effort import NODE, Effort, ExhaustedError
 from processors.redaction.detectors.scanner import Scanner
@@ -105,7 +106,14 @@ class ValueMask:
         kept: list[tuple[bytes, bytes]] = []
         asked: list[Asked] = []
         others: list[bytes] = []
-        looked_at = [attributes[index] for index in self._to_look_at(attributes, KeyValue)]
+        alike, looked_at = columns([attributes[index] for index in self._to_look_at(attributes, KeyValue)])
+        _valid(b" ".join([column.key for column in alike]))
+        self._keys.learn({column.key for column in alike})
+        for column in alike:
+            if verdict := self._of_column(column):
+                verdicts.update(dict.fromkeys(column.attributes, verdict))
+            else:
+                looked_at += column.attributes
         pairs = [read(attribute) or (b"", b"") for attribute in looked_at]
         keys = {key for key, _ in pairs}
         _valid(b" ".join(keys))
@@ -121,6 +129,17 @@ class ValueMask:
             else:
                 others.append(attribute)
         return {**verdicts, **self._messages(others), **self._texts_of(kept, asked)}
+
+    def _of_column(self, column: Column) -> Verdict | None:
+        """Return what becomes of each attribute of a column; None if that is not the same, or not quickly known."""
+        rule = self._keys.rule(column.key)
+        if not rule.needs_text_only or self._in_keys:
+            return None
+        masked = self._text.whole(column.texts, rule.before)
+        if masked is None:
+            return None
+        _valid(b" ".join(column.texts))
+        return self._of_text(b"", column.key, b"", masked)
 
     def _texts_of(self, pairs: Sequence[tuple[bytes, bytes]], asked: Sequence[Asked]) -> dict[bytes, Verdict]:
         """Return what becomes of attributes, each with its key, of which only the text decides."""
@@ -232,7 +251,7 @@ class ValueMask:
         if self._looks_at_all:
             return range(len(pieces))
         texts = pieces if not self._all_types else [with_numbers(piece, type_, self.effort) for piece in pieces]
-        hits = self._scanner.hits(texts)
+        hits = self._scanner.hits(texts, are_framed=True)
         by_key = depending_on_keys(pieces, type_, self._keys, self.effort)
         return sorted({*hits, *by_key}) if by_key else hits
 

@@ -46,6 +46,9 @@ class Detector:
     a literal byte and is bounded, so that scans are linear."""
     in_python: bool = False
     """Whether `pattern` is one of Python's `re` that is bounded."""
+    alone: bytes = b""
+    """Python's `re`: a text that it matches, with the byte 0xFF behind, is a finding as it stands.  For findings of
+    which there may be one in each record; empty, if that is not told any faster than by `pattern` and `accept`."""
 
 
 class Finding(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 
 from collector.patterns import compile_pattern
@@ -26,8 +27,10 @@ def ipv4() -> Detector:
     escape = r"(?<=%[0-9A-Fa-f][0-9A-Fa-f])|(?<=\\[nrt])|(?<=\\u00[0-9A-Fa-f][0-9A-Fa-f])"
     pattern = rf"(?:(?<![\w%])(?<!\w[.-])|{escape}){_ADDRESS}(?:-{_ADDRESS})?(?![.-]?\w)"
     hint = r"\d\.\d{1,3}\.\d{1,3}\.\d"
+    alone = b"(?!(?:%b)\\xff)%b" % (b"|".join(map(re.escape, sorted(_NOBODY))), _ADDRESS.encode())
     needle = rb"\.[0-9][0-9]?[0-9]?\.[0-9][0-9]?[0-9]?\.[0-9]"
-    return Detector("ipv4", b"***.***.***.***", pattern, hint, _is_ipv4, needles=(needle,), in_python=True)
+    written = b"***.***.***.***"
+    return Detector("ipv4", written, pattern, hint, _is_ipv4, needles=(needle,), in_python=True, alone=alone)
 
 
 def _is_ipv4(text: bytes, match: Any) -> Span | None:

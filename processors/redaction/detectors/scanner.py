@@ -30,6 +30,7 @@ class Scanner:
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = detectors
         self._patterns = [_compiled(detector) for detector in detectors]
+        self._alone = [re.compile(b"(?:(?:%b)\\xff)*+" % one.alone) if one.alone else None for one in detectors]
         self._hints = _one_for_each(detectors)
         self._hint = _one_of([detector.hint for detector in detectors if not detector.needles])
         self._needles = [re.compile(needle) for detector in detectors for needle in detector.needles]
@@ -43,20 +44,25 @@ class Scanner:
         """
         return any(needle.search(buffer) for needle in self._needles) or self._hint.search(buffer) is not None
 
-    def hits(self, values: Sequence[bytes]) -> Sequence[int]:
-        """Return the indices, ascending, of the values that may have a finding: all that have, and some others."""
+    def hits(self, values: Sequence[bytes], *, are_framed: bool = False) -> Sequence[int]:
+        """Return the indices, ascending, of the values that may have a finding: all that have, and some others.
+
+        Args:
+            values: texts, or anything that holds the bytes of texts.
+            are_framed: whether each begins with what is no text, so that nothing needs to be set between them.
+        """
         if self._always_hits:
             return range(len(values))
-        buffer = EDGE.join(values)
+        buffer = (b"" if are_framed else EDGE).join(values)
         starts = [match.start() for needle in self._needles for match in needle.finditer(buffer)]
         match = self._hint.search(buffer)
         if match is None and not starts:
             return ()
-        ends = _ends(values)
+        ends = list(accumulate(map(len, values))) if are_framed else _ends(values)
         found = {bisect_right(ends, start) for start in starts}
         while match is not None:
             start, end = match.span()
-            last = min(bisect_right(ends, end), len(values) - 1)
+            last = bisect_right(ends, end - 1)
             found.update(range(bisect_right(ends, start), last + 1))
             match = self._hint.search(buffer, ends[last])
         return sorted(found)
@@ -86,6 +92,27 @@ class Scanner:
         found = [one for index in asked for one in self._found(index, buffer, texts, effort)]
         found.sort()
         return self._by_text(found, texts) if found else {}
+
+    def whole(self, texts: Sequence[bytes], effort: Effort) -> Detector | None:
+        """Return the detector to which each of the texts is a finding as it stands, if nothing else is found in any.
+
+        Returns:
+            None if that is not so, or was not asked, since to find out costs more than to find them.
+        """
+        buffer = EDGE.join(texts)
+        asked: Sequence[int] = self._hints.Match(buffer) or ()
+        cost = CANDIDATE * len(texts)
+        if len(asked) != 1 or self._detectors[asked[0]].sees_edges or effort.left < cost:
+            return None
+        (index,) = asked
+        detector, alone = self._detectors[index], self._alone[index]
+        if alone is None or not alone.fullmatch(buffer + EDGE):
+            ends = _ends(texts)
+            wholes = zip([0, *ends], [end - 1 for end in ends], strict=False)
+            if [detector.accept(buffer, match) for match in self._patterns[index].finditer(buffer)] != list(wholes):
+                return None
+        effort.left -= cost
+        return detector
 
     def _found(self, index: int, buffer: bytes, texts: Sequence[bytes], effort: Effort) -> Sequence[_Found]:
         detector, pattern = self._detectors[index], self._patterns[index]

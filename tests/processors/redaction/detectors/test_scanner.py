@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from processors.redaction.detectors.catalogue import BUILT_IN, builtin
 from processors.redaction.detectors.detector import custom
+from processors.redaction.detectors.effort import CANDIDATE, Effort
 from processors.redaction.detectors.relaxation import relaxed
 from processors.redaction.detectors.scanner import Scanner
 
@@ -82,6 +83,46 @@ def test_many_texts_have_the_findings_that_each_has_alone(texts):
         alone = {index: found for index, text in enumerate(texts) if (found := scanner.find(text))}
 
         assert alone == scanner.find_many(texts)
+
+
+@given(st.lists(st.tuples(st.integers(0, 127), TEXTS), max_size=6))
+def test_the_framed_values_that_hit_are_all_that_have_findings(values):
+    framed = [b"\x0a%c%b" % value for value in values]
+    for scanner in (ALL, OWN):
+        hits = set(scanner.hits(framed, are_framed=True))
+
+        assert {index for index, (_, text) in enumerate(values) if scanner.find(text)} <= hits
+
+
+WHOLE = [
+    b"10.1.2.3",
+    b"10.0.0.1-10.0.0.9",
+    b"user@example.com",
+    b"aaa",
+    b"bc",
+    b"xy",
+    b"127.0.0.1",
+    b"a",
+    b"123-45-6789",
+]
+
+
+@given(st.lists(st.sampled_from(WHOLE), min_size=1, max_size=4) | st.lists(TEXTS, min_size=1, max_size=3))
+def test_where_all_texts_are_said_to_be_whole_findings_each_is_one_and_has_no_other(texts):
+    for scanner in (ALL, OWN):
+        detector = scanner.whole(texts, Effort())
+        expected = {index: [(0, len(text), detector)] for index, text in enumerate(texts)}
+
+        assert detector is None or expected == scanner.find_many(texts)
+
+
+def test_texts_of_one_kind_are_whole_findings_for_as_much_as_it_costs_to_find_them():
+    texts = [b"10.0.0.%d" % n for n in range(9)]
+    effort = Effort(2 * CANDIDATE * len(texts))
+
+    names = [(detector := ALL.whole(texts, effort)) and detector.name for _ in range(3)]
+
+    assert ["ipv4", "ipv4", None] == names
 
 
 def test_words_introduce_nothing_in_another_text():
