@@ -24,13 +24,19 @@ _CODE, _HEXADECIMAL = re.compile(rb"u00[0-7][0-9A-Fa-f]"), re.compile(rb"[0-7][0
 _FILES = frozenset(b"png jpg jpeg gif svg webp js css jar html json yaml yml service socket timer slice".split())
 """Ends of files and units, `logo@2x.png` and `getty@tty1.service`, none of which is a top-level domain."""
 
+_ALONE = rb"[0-9A-Za-z_][\w.+'~-]*+@(?:[0-9A-Za-z][0-9A-Za-z-]*+\.)+(?!(?i:%b)\xff)[A-Za-z]{2,24}" % b"|".join(
+    sorted(_FILES)
+)
+"""Of ASCII and without what is encoded, as most are."""
+
 
 def email() -> Detector:
     """Addresses as people write them (RFC 5321, without quoted local parts), also percent-encoded in a URL."""
     pattern = rf"(?:[\w{_LETTER}]|{_ENCODED}){_LOCAL}*{_AT}(?:{_LABEL}(?:{_LABEL}|-)*\.)+{_TOP}"
     hint = rf"[\w.+'~!#$*^{_LETTER}-]{_AT}{_LABEL}"
     needles = (rb"@[0-9A-Za-z\x80-\xF4%\\]", rb"%40[0-9A-Za-z\x80-\xF4%\\]")
-    return Detector("email", b"***@***.***", pattern, hint, _is_address, skips_rejected=True, needles=needles)
+    written = b"***@***.***"
+    return Detector("email", written, pattern, hint, _is_address, skips_rejected=True, needles=needles, alone=_ALONE)
 
 
 def _is_address(text: bytes, match: Any) -> Span | None:

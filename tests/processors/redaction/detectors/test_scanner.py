@@ -1,3 +1,4 @@
+import re
 import time
 
 import pytest
@@ -92,6 +93,55 @@ def test_the_framed_values_that_hit_are_all_that_have_findings(values):
         hits = set(scanner.hits(framed, are_framed=True))
 
         assert {index for index, (_, text) in enumerate(values) if scanner.find(text)} <= hits
+
+
+NEARLY = st.lists(
+    st.sampled_from(
+        [
+            "10.0.0.1",
+            "127.0.0.1",
+            "255.255.255.255",
+            "0.0.0.0",
+            "256",
+            "25",
+            ".",
+            "-",
+            "@",
+            "u",
+            "git",
+            "a.b+c'",
+            "example",
+            ".com",
+            ".org",
+            ".PNG",
+            ".js",
+            ".xn--p1ai",
+            "_",
+            ":",
+            "%40",
+            "é",
+        ]
+    ),
+    min_size=1,
+    max_size=5,
+).map(lambda pieces: "".join(pieces).encode())
+
+
+def is_told_alone(detector, text):
+    return re.fullmatch(b"(?:%b)\xff" % detector.alone, text + b"\xff") is not None
+
+
+@given(NEARLY)
+def test_what_is_told_to_be_a_finding_as_it_stands_is_found_so(text):
+    for detector in (builtin("email"), builtin("ipv4")):
+        found = [(start, end) for start, end, _ in Scanner([detector]).find(text)]
+
+        assert not is_told_alone(detector, text) or found == [(0, len(text))]
+
+
+def test_addresses_as_most_are_written_are_told_as_they_stand():
+    assert is_told_alone(builtin("email"), b"jo.doe+x@mail.example.com")
+    assert is_told_alone(builtin("ipv4"), b"10.255.3.0")
 
 
 WHOLE = [
