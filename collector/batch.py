@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.profiles.v1development import profiles_servic
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
 from opentelemetry.proto.trace.v1 import trace_pb2 as spans
 
+from collector.cutting import Most, Path, count, cut, groups
 from collector.wire.projection import OPAQUE, Merged, Spec, checker, project
 
 
@@ -39,7 +40,6 @@ Request: TypeAlias = (
     | logs.ExportLogsServiceRequest
     | profiles.ExportProfilesServiceRequest
 )
-_Path: TypeAlias = tuple[Callable[[Any], Any], ...]
 
 _DATA = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 
@@ -57,12 +57,16 @@ class Shape(NamedTuple):
 
     request: type[Message]
     response: type[Message]
-    path: _Path
+    path: Path
     """The way from the request down to its records."""
     skeleton: type[Message]
     """The request with records left as bytes: all that splitting needs."""
+    whole: type[Message]
+    """The same with metrics left as bytes, so that none is cut in two."""
+    outer: type[Message]
+    """The request with resources left as bytes, with all that is below them."""
     merged: type[Message]
-    """The same as if there were one resource with one scope: all that counting needs, at no cost for each of them."""
+    """The skeleton as if there were one resource with one scope: all that counting needs, at no cost for each."""
     siblings: Callable[[Any], Sequence[Any]]
     """From `merged` to all spans, metrics, log records or profiles."""
     checker: type[Message]
@@ -80,14 +84,14 @@ class Shape(NamedTuple):
     def count(self, siblings: Sequence[Any]) -> int:
         """Count the records in what `siblings` returned."""
         inner = self.path[3:]
-        return _count(siblings, inner) if inner else len(siblings)
+        return count(siblings, inner) if inner else len(siblings)
 
 
 # An id given twice is the last one, as in every field; who looks at the first one has to know that there is no other
 _COUNTED = frozenset({f"{spans.Span.DESCRIPTOR.full_name}.{name}" for name in ("trace_id", "span_id")})
 
 
-def _shape(module: Any, name: str, fields: str, leaf: Any = OPAQUE, last: _Path = (), **rest: Any) -> Shape:
+def _shape(module: Any, name: str, fields: str, leaf: Any = OPAQUE, last: Path = (), **rest: Any) -> Shape:
     resources, scopes, records = fields.split()
     request = getattr(module, f"Export{name}ServiceRequest")
     spec: Spec = {resources: {"resource": OPAQUE, scopes: {"scope": OPAQUE, records: leaf}}}
@@ -96,7 +100,9 @@ def _shape(module: Any, name: str, fields: str, leaf: Any = OPAQUE, last: _Path 
         request=request,
         response=getattr(module, f"Export{name}ServiceResponse"),
         path=(*map(attrgetter, (resources, scopes, records)), *last),
-        skeleton=project(request, spec),
+        skeleton=(skeleton := project(request, spec)),
+        whole=project(request, {resources: {scopes: {records: OPAQUE}}}) if last else skeleton,
+        outer=project(request, {resources: OPAQUE}),
         merged=project(request, {resources: Merged({scopes: Merged({records: leaf})})}),
         siblings=attrgetter(f"{resources}.{scopes}.{records}"),
         checker=checker(request, _COUNTED),
@@ -212,6 +218,11 @@ class Batch:
         return self._wire
 
     @property
+    def size(self) -> int:
+        """Bytes; 0 while it is a message, whose size nobody knows before it is encoded."""
+        return 0 if self._wire is None else len(self._wire)
+
+    @property
     def request(self) -> Any:
         """The official message, yours to change.  From here on it is what the batch carries."""
         if self._request is None:
@@ -229,7 +240,7 @@ class Batch:
 
     def count_in(self, request: Any) -> int:
         """Count the records of a request, or of a projection of one that declares the way down to them."""
-        return _count([request], self.shape.path)
+        return count([request], self.shape.path)
 
     def skeleton(self) -> Any:
         """Parse only the way down to the records, which stay bytes."""
@@ -267,18 +278,47 @@ class Batch:
         if len(self) <= size or not self.shape.joinable:
             yield self
             return
-        piece = _Piece(self.shape, size)
-        for parents, records in _runs(self.skeleton(), self.shape.path):
-            start = 0
-            while start < len(records):
-                if not piece.room:
-                    yield self.replace(piece.root.SerializeToString(), size)
-                    piece = _Piece(self.shape, size)
-                start += piece.take(parents, records, start)
-        yield self.replace(piece.root.SerializeToString(), size - piece.room)
+        for piece in cut(self.skeleton(), self.shape.path, Most(size)):
+            yield self.replace(piece.wire, piece.records)
+
+    def portions(self, most: Most, *, whole_records: bool = False) -> Iterator[Batch]:
+        """Yield batches of about so many items that together hold what this one does, in its order.
+
+        Each is made when it is asked for.  Where a whole resource fits it stays whole, which costs a hundredth.  A
+        batch that cannot be joined (profiles) is not cut either.
+
+        Args:
+            most: what each holds; see `cutting.cut` for where it may be more.
+            whole_records: whether metrics stay whole, each of which counts as one then.
+        """
+        shape = self.shape
+        if not shape.joinable:
+            yield self
+            return
+        resources = shape.path[0]
+        for nodes in groups(resources(shape.outer.FromString(self.wire))[:], most):
+            if len(nodes) > 1 and len(group := self._of(nodes)) <= most.items:
+                if len(group):
+                    yield group
+                continue
+            yield from self._cut(nodes, most, whole_records=whole_records)
+
+    def _of(self, resources: Sequence[bytes]) -> Batch:
+        outer = self.shape.outer()
+        self.shape.path[0](outer).extend(resources)
+        return self.replace(outer.SerializeToString())
+
+    def _cut(self, resources: Sequence[bytes], most: Most, *, whole_records: bool) -> Iterator[Batch]:
+        shape = self.shape
+        cuts_metrics = not whole_records or shape.whole is shape.skeleton
+        request = shape.skeleton() if cuts_metrics else shape.whole()
+        for resource in resources:
+            shape.path[0](request).add().MergeFromString(resource)
+        for piece in cut(request, shape.path if cuts_metrics else shape.path[:3], most):
+            yield self.replace(piece.wire, piece.records if cuts_metrics else None)
 
 
-def _descend(nodes: Iterable[Any], path: _Path) -> Iterator[Any]:
+def _descend(nodes: Iterable[Any], path: Path) -> Iterator[Any]:
     if not path:
         yield from nodes
         return
@@ -287,14 +327,7 @@ def _descend(nodes: Iterable[Any], path: _Path) -> Iterator[Any]:
         yield from _descend(step(node), tuple(rest))
 
 
-def _count(nodes: Iterable[Any], path: _Path) -> int:
-    step, *rest = path
-    if not rest:
-        return sum([len(step(node)) for node in nodes])
-    return sum([_count(step(node), tuple(rest)) for node in nodes])
-
-
-def _prune(nodes: Iterable[Any], path: _Path, wanted: Callable[[Any], bool]) -> list[Any]:
+def _prune(nodes: Iterable[Any], path: Path, wanted: Callable[[Any], bool]) -> list[Any]:
     if not path:
         return [node for node in nodes if wanted(node)]
     step, *rest = path
@@ -308,61 +341,3 @@ def _prune(nodes: Iterable[Any], path: _Path, wanted: Callable[[Any], bool]) -> 
         if survivors:
             kept.append(node)
     return kept
-
-
-class _Parent(NamedTuple):
-    """A resource, scope or metric on the way to records, without its children."""
-
-    step: Callable[[Any], Any]
-    """From the parent's own parent to the list it stands in."""
-    shell: bytes
-
-
-def _runs(
-    node: Any, path: _Path, parents: tuple[_Parent, ...] = ()
-) -> Iterator[tuple[tuple[_Parent, ...], list[bytes]]]:
-    """Yield every run of sibling records, as bytes, with the way to it."""
-    step, *rest = path
-    if not rest:
-        yield parents, list(step(node))
-        return
-    for child in step(node):
-        parent = _Parent(step, _without_children(child, rest[0]))
-        yield from _runs(child, tuple(rest), (*parents, parent))
-
-
-def _without_children(node: Any, step: Callable[[Any], Any]) -> bytes:
-    shell = type(node)()
-    shell.CopyFrom(node)
-    del step(shell)[:]
-    return bytes(shell.SerializeToString())
-
-
-class _Piece:
-    """One part of a batch being split: a request that is filled with records until there is no room."""
-
-    def __init__(self, shape: Shape, room: int) -> None:
-        self.root: Any = shape.skeleton()
-        self.room = room
-        self._last_step = shape.path[-1]
-        self._open: list[tuple[_Parent, Any]] = []
-
-    def take(self, parents: tuple[_Parent, ...], records: Sequence[bytes], start: int) -> int:
-        """Append as many of `records[start:]` as fit under `parents`; return how many."""
-        taken = records[start : start + self.room]
-        self._last_step(self._open_to(parents)).extend(taken)
-        self.room -= len(taken)
-        return len(taken)
-
-    def _open_to(self, parents: tuple[_Parent, ...]) -> Any:
-        same = 0
-        while same < len(self._open) and self._open[same][0] is parents[same]:
-            same += 1
-        del self._open[same:]
-        node = self._open[-1][1] if self._open else self.root
-        for parent in parents[same:]:
-            siblings = parent.step(node)
-            node = siblings.add()
-            node.MergeFromString(parent.shell)
-            self._open.append((parent, node))
-        return node
