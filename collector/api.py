@@ -23,6 +23,7 @@ from collector.component import Clock, ComponentConfig, ComponentID, ComponentTe
 from collector.config_types import Duration
 from collector.errors import DropReason, PermanentError, RefusalReason, RetryableError, UnauthenticatedError
 from collector.parcels import Outcome, Parcel, Prepared
+from collector.portions import HasIndivisible, Indivisible
 from collector.records.functions import log_processor, metric_processor, span_processor
 from collector.records.mapping import map_records
 from collector.records.metrics import Exemplar, Metric, Point
@@ -52,9 +53,11 @@ __all__ = [
     "HasAdmission",
     "HasDecisions",
     "HasEndpoints",
+    "HasIndivisible",
     "HasLifespan",
     "HasReadiness",
     "Host",
+    "Indivisible",
     "Intake",
     "Link",
     "LogRecord",
@@ -129,6 +132,10 @@ class Processor(Protocol):
 
     def process(self, batch: Batch) -> Batch | None:
         """Return what goes to the next component; None drops the batch.
+
+        A large request comes in portions, one call after another, unless the processor has an attribute `indivisible`
+        (see `HasIndivisible`) that says otherwise; what is returned for them is joined again.  An error in one of the
+        calls costs the request.
 
         Ownership: `batch` is yours to change or to return as it is.
         """

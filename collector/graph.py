@@ -22,7 +22,7 @@ from collector.config import CollectorConfig, pipeline_signal
 from collector.delivery.delivery import Delivery
 from collector.delivery.drain import Drain
 from collector.delivery.queue import DirectDelivery, SendingQueue
-from collector.errors import ConfigError
+from collector.errors import ConfigError, DropReason
 from collector.nodes import (
     BUGS,
     AfterAcceptance,
@@ -33,6 +33,7 @@ from collector.nodes import (
     ReceiverNode,
     Room,
 )
+from collector.portions import Turns
 from collector.registry import Kind, load_factory
 from collector.resolution import Components, LoadFactory, resolve
 from collector.telemetry import Telemetry
@@ -79,6 +80,7 @@ class _Builder:
         self._clock = clock
         self._room = Room()
         self._graph = Graph(telemetry)
+        self._turns = Turns(lambda: _why_cancelled(self._graph.drain))
         self._mistakes: list[object] = []
         self._extensions: dict[ComponentID, object] = {}
         self._exporters: dict[ComponentID, Consumer] = {}
@@ -154,7 +156,7 @@ class _Builder:
         match factory:
             case ProcessorFactory():
                 processor = self._add(Kind.PROCESSOR, id_, factory.build, signal=signal)
-                node = ProcessorNode(settings, accounts, signal, processor, factory.drop_reason, next_)
+                node = ProcessorNode(settings, accounts, signal, processor, factory.drop_reason, next_, self._turns)
                 return self._like([next_], node)
             case BufferingProcessorFactory():
                 after = AfterAcceptance(accounts, signal, next_, self._room)
@@ -218,3 +220,8 @@ class _Builder:
             common=self._common[id_],
             signal=signal,
         )
+
+
+def _why_cancelled(drain: Drain) -> DropReason:
+    """Either the time for draining is over, or the sender hung up."""
+    return DropReason.SHUTDOWN_DEADLINE if drain.has_begun else DropReason.SENDER_GONE

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 
 from collector.api import Consumer, HasAdmission, Processor, Settings
 from collector.batch import Batch, Signal
 from collector.errors import ConsumeError, DropReason, PermanentError, RefusalReason, RetryableError
+from collector.portions import LARGE_ITEMS, LARGE_SIZE, HasIndivisible, Indivisible, Turns
 from collector.telemetry import ACCEPTED, CONSUMED, INCOMING, OUTGOING, Accounts, Point
 
 logger = logging.getLogger(__name__)
@@ -91,6 +93,7 @@ class ProcessorNode:
         processor: Processor,
         reason: DropReason,
         next_: Consumer,
+        turns: Turns | None = None,
     ) -> None:
         self._settings = settings
         self._accounts = accounts
@@ -98,6 +101,11 @@ class ProcessorNode:
         self._gate = processor if isinstance(processor, HasAdmission) else None
         self._reason = reason
         self._next = next_
+        self._turns = turns or Turns()
+        indivisible = processor.indivisible if isinstance(processor, HasIndivisible) else Indivisible.ITEM
+        self._whole_records = indivisible is Indivisible.RECORD
+        is_cut = indivisible is not Indivisible.REQUEST
+        self._most_items, self._most_bytes = (LARGE_ITEMS, LARGE_SIZE) if is_cut else (sys.maxsize, sys.maxsize)
         labels = {"processor": accounts.component, "otel_signal": str(signal)}
         self._incoming = accounts.telemetry.point(INCOMING, **labels)
         self._outgoing = accounts.telemetry.point(OUTGOING, **labels)
@@ -111,9 +119,10 @@ class ProcessorNode:
         signal, incoming = batch.signal, len(batch)
         self._incoming.value += incoming
         try:
-            with a_bug_costs_one_batch(self._settings, WITHOUT_WAITING):
-                result = self._process(batch)
-                outgoing = 0 if result is None else _checked(result, signal)
+            if incoming > self._most_items or batch.size > self._most_bytes:
+                result, outgoing = await self._in_portions(batch, incoming)
+            else:
+                result, outgoing = self._at_once(batch)
         except ConsumeError as error:
             reason = error.reason if isinstance(error, PermanentError) else DropReason.PLUGIN_ERROR
             self._accounts.dropped(signal, reason, incoming)
@@ -125,6 +134,23 @@ class ProcessorNode:
             self._accounts.created(signal, outgoing - incoming)
         if result is not None and outgoing:
             await self._next.consume(result)
+
+    async def _in_portions(self, batch: Batch, items: int) -> tuple[Batch | None, int]:
+        self._accounts.held(batch.signal, items)
+        try:
+            with a_bug_costs_one_batch(self._settings):
+                return await self._turns.process(batch, self._at_once, whole_records=self._whole_records)
+        except asyncio.CancelledError:
+            self._accounts.dropped(batch.signal, self._turns.why_cancelled(), items)
+            raise
+        finally:
+            self._accounts.held(batch.signal, -items)
+
+    def _at_once(self, batch: Batch) -> tuple[Batch | None, int]:
+        signal = batch.signal  # of what comes in; a plugin may do anything to the batch
+        with a_bug_costs_one_batch(self._settings, WITHOUT_WAITING):
+            result = self._process(batch)
+            return result, 0 if result is None else _checked(result, signal)
 
     def _process(self, batch: Batch) -> Batch | None:
         try:

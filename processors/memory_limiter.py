@@ -15,7 +15,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from collector.api import ComponentConfig, ProcessorFactory, Settings
+from collector.api import ComponentConfig, Indivisible, ProcessorFactory, Settings
 from collector.batch import Batch
 from collector.config_types import Duration
 from collector.errors import RefusalReason, RetryableError
@@ -86,6 +86,9 @@ class Use:
 
 class MemoryLimiter:
     """Says no from the soft limit on, and that the collector is not ready from the hard limit on."""
+
+    indivisible = Indivisible.REQUEST
+    """It looks at nothing."""
 
     def __init__(self, config: MemoryLimiterConfig, settings: Settings) -> None:
         self._config = config

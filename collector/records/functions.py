@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create
 from pydantic.fields import FieldInfo
 
 from collector.batch import Batch, Signal
+from collector.portions import Indivisible
 from collector.records.mapping import map_records
 from collector.records.metrics import Metric
 from collector.records.views import LogRecord, Span
@@ -85,6 +86,9 @@ def metric_processor(function: OfMetric[P]) -> RecordFunction[Concatenate[Metric
 
 class RecordProcessor:
     """Calls a function with every record of a batch."""
+
+    indivisible = Indivisible.RECORD
+    """A function is shown whole metrics, with all their points."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function

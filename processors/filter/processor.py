@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collector.api import RECORD_SIGNALS, Batch, Counter, ProcessorFactory, Settings, Signal
+from collector.api import RECORD_SIGNALS, Batch, Counter, Indivisible, ProcessorFactory, Settings, Signal
+from collector.ottl.condition import Context
 from processors.filter.config import FilterConfig
 from processors.filter.cutting import Cut
 from processors.filter.rules import Rules
@@ -23,6 +24,9 @@ class Filter:
         self._settings = settings
         self._rules = {signal: Rules(config, settings, signal) for signal in RECORD_SIGNALS}
         self._counters: dict[Signal, Counter] = {}
+        asks_metrics = any(rule.context is Context.METRIC for rule in self._rules[Signal.METRICS].rules)
+        self.indivisible = Indivisible.RECORD if asks_metrics else Indivisible.ITEM
+        """A condition on a metric may ask for all its points: HasAttrOnDatapoint."""
 
     def process(self, batch: Batch) -> Batch | None:
         """Drop what meets a condition.

@@ -11,6 +11,7 @@ import yaml
 from collector.api import ComponentConfig, ConnectorFactory, ExporterFactory, ProcessorFactory, ReceiverFactory
 from collector.batch import Batch, Signal
 from collector.config import CollectorConfig
+from collector.cutting import Most
 from collector.errors import ConsumeError, DropReason, PermanentError, RefusalReason, RetryableError
 from collector.graph import build
 from collector.registry import load_factory
@@ -275,6 +276,19 @@ class Running:
 
 @pytest.mark.parametrize("seed", range(60))
 async def test_the_books_close_at_every_moment(seed):
+    running = Running(seed)
+
+    wrong = await running.run()
+
+    assert [] == wrong
+    assert [0] * 4 == [running.telemetry.imbalance(signal) for signal in Signal]
+    assert 0 == running.telemetry.total(HELD)
+
+
+@pytest.mark.parametrize("seed", range(100, 130))
+async def test_they_close_too_if_batches_are_so_large_that_they_are_processed_in_portions(seed, monkeypatch):
+    monkeypatch.setattr("collector.nodes.LARGE_ITEMS", 1)
+    monkeypatch.setattr("collector.portions.PORTION", Most(items=2))
     running = Running(seed)
 
     wrong = await running.run()
