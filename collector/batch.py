@@ -63,8 +63,6 @@ class Shape(NamedTuple):
     """The request with records left as bytes: all that splitting needs."""
     whole: type[Message]
     """The same with metrics left as bytes, so that none is cut in two."""
-    outer: type[Message]
-    """The request with resources left as bytes, with all that is below them."""
     merged: type[Message]
     """The skeleton as if there were one resource with one scope: all that counting needs, at no cost for each."""
     siblings: Callable[[Any], Sequence[Any]]
@@ -102,7 +100,6 @@ def _shape(module: Any, name: str, fields: str, leaf: Any = OPAQUE, last: Path =
         path=(*map(attrgetter, (resources, scopes, records)), *last),
         skeleton=(skeleton := project(request, spec)),
         whole=project(request, {resources: {scopes: {records: OPAQUE}}}) if last else skeleton,
-        outer=project(request, {resources: OPAQUE}),
         merged=project(request, {resources: Merged({scopes: Merged({records: leaf})})}),
         siblings=attrgetter(f"{resources}.{scopes}.{records}"),
         checker=checker(request, _COUNTED),
@@ -295,27 +292,21 @@ class Batch:
         if not shape.joinable:
             yield self
             return
-        resources = shape.path[0]
-        for nodes in groups(resources(shape.outer.FromString(self.wire))[:], most):
-            if len(nodes) > 1 and len(group := self._of(nodes)) <= most.items:
-                if len(group):
-                    yield group
-                continue
-            yield from self._cut(nodes, most, whole_records=whole_records)
+        for start, end in groups(self.wire, most):
+            group = self.replace(self.wire[start:end])
+            if len(group.wire) > (most.size or 0) or len(group) > most.items:
+                yield from group._cut(most, whole_records=whole_records)  # noqa: SLF001  it is of this class
+            elif len(group):
+                yield group
 
-    def _of(self, resources: Sequence[bytes]) -> Batch:
-        outer = self.shape.outer()
-        self.shape.path[0](outer).extend(resources)
-        return self.replace(outer.SerializeToString())
-
-    def _cut(self, resources: Sequence[bytes], most: Most, *, whole_records: bool) -> Iterator[Batch]:
+    def _cut(self, most: Most, *, whole_records: bool) -> Iterator[Batch]:
         shape = self.shape
-        cuts_metrics = not whole_records or shape.whole is shape.skeleton
-        request = shape.skeleton() if cuts_metrics else shape.whole()
-        for resource in resources:
-            shape.path[0](request).add().MergeFromString(resource)
-        for piece in cut(request, shape.path if cuts_metrics else shape.path[:3], most):
-            yield self.replace(piece.wire, piece.records if cuts_metrics else None)
+        if whole_records and shape.whole is not shape.skeleton:
+            for piece in cut(shape.whole.FromString(self.wire), shape.path[:3], most):
+                yield self.replace(piece.wire)
+        else:
+            for piece in cut(self.skeleton(), shape.path, most):
+                yield self.replace(piece.wire, piece.records)
 
 
 def _descend(nodes: Iterable[Any], path: Path) -> Iterator[Any]:

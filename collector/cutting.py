@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from google.protobuf.message import Message
 
+from collector.wire.walk import WireError, fields
+
 Path: TypeAlias = tuple[Callable[[Any], Any], ...]
 """The way from a request down to its records, step by step: from a message to the list of those below it."""
 _FRAME = 2
@@ -21,6 +23,10 @@ class Most(NamedTuple):
     items: int
     size: int | None = None
     """Bytes; None for any number."""
+
+    def divided(self, parts: int) -> Most:
+        """Return a part of it, rounded up."""
+        return Most(-(-self.items // parts), self.size and -(-self.size // parts))
 
 
 class Piece(NamedTuple):
@@ -67,16 +73,23 @@ def cut(request: Message, path: Path, most: Most) -> Iterator[Piece]:
         yield open_.close()
 
 
-def groups(nodes: Sequence[bytes], most: Most) -> Iterator[Sequence[bytes]]:
-    """Yield serialised messages side by side, at most so many, or so many bytes, at a time; a larger one alone."""
-    ends = list(accumulate([len(node) + _FRAME for node in nodes], initial=0))
-    start = 0
-    while start < len(nodes):
-        stop = min(start + most.items, len(nodes))
-        if most.size is not None:
-            stop = max(min(stop, _place(ends, ends[start] + most.size)), start + 1)
-        yield nodes[start:stop]
-        start = stop
+def groups(wire: bytes, most: Most) -> Iterator[tuple[int, int]]:
+    """Yield from where to where there are so many resources in a request, or so many bytes; a larger one is alone.
+
+    A request that cannot be stepped through is one group.
+    """
+    start = last = number = 0
+    try:
+        for _, _, end in fields(wire, 0, len(wire)):
+            number += 1
+            if number > most.items or (number > 1 and end - start > (most.size or end)):
+                yield start, last
+                start, number = last, 1
+            last = end
+    except WireError:
+        last = len(wire)
+    if last > start:
+        yield start, last
 
 
 def count(nodes: Iterable[Any], path: Path) -> int:

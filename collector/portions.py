@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import time
 from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
@@ -17,8 +18,15 @@ from collector.errors import DropReason
 LARGE_ITEMS, LARGE_SIZE = 1024, 1 << 19
 """Items and bytes up to which a batch is processed at once, as it is: an SDK's exporter sends 512 items."""
 PORTION = Most(items=256, size=1 << 17)
-"""What is processed at once of a larger one.  What an item costs differs by a factor of some thousands; this is some
-fifty milliseconds of the most expensive ones, and a part of a millisecond of most."""
+"""What is processed at once of a larger one, at most."""
+_PARTS = 16
+"""How many parts a portion is cut into where it takes long: what an item costs differs by a factor of thousands."""
+_STEP = 4
+"""By how much more is processed at once where parts take no time."""
+_LONG = 0.02
+"""Seconds in which parts should be processed."""
+_SHARE = 8
+"""Others have an eighth of the time that a portion took: one turn is not enough to take in a request."""
 
 Step = Callable[[Batch], tuple[Batch | None, int]]
 """Processes a portion; returns what is left of it, and how many items that has."""
@@ -45,12 +53,18 @@ class HasIndivisible(Protocol):
 class Turns:
     """Has one large batch at a time processed, however many there are: nobody waits for more than a portion of it."""
 
-    def __init__(self, why_cancelled: Callable[[], DropReason] = lambda: DropReason.SENDER_GONE) -> None:
+    def __init__(
+        self,
+        why_cancelled: Callable[[], DropReason] = lambda: DropReason.SENDER_GONE,
+        now: Callable[[], float] = time.perf_counter,
+    ) -> None:
         """
         Args:
             why_cancelled: asked for what a batch counts as whose processing was cancelled.
+            now: seconds, to tell how long a portion takes.
         """
         self.why_cancelled = why_cancelled
+        self._now = now
         self._turn = asyncio.Lock()
 
     async def process(self, batch: Batch, step: Step, *, whole_records: bool) -> tuple[Batch | None, int]:
@@ -60,23 +74,53 @@ class Turns:
 
         Raises what `step` raises: then nothing of the batch is left.
         """
-        left: list[Batch] = []
-        items, is_as_it_was = 0, True
         async with self._turn:
-            portions: Iterator[Batch] = batch.portions(PORTION, whole_records=whole_records)
-            while True:
-                await asyncio.sleep(0)
-                if (portion := next(portions, None)) is None:
-                    break
-                before = portion.wire
-                result, kept = step(portion)
-                is_as_it_was = is_as_it_was and result is not None and result.wire is before
-                if result is not None and kept:
-                    left.append(result)
-                    items += kept
+            left, items, is_as_it_was = await self._in_parts(batch, step, whole_records=whole_records)
         if not left:
             return None, 0
         if is_as_it_was:
             batch.metadata = left[0].metadata
             return batch, items
         return Batch.join(left), items
+
+    async def _in_parts(self, batch: Batch, step: Step, *, whole_records: bool) -> tuple[list[Batch], int, bool]:
+        """Return what is left of all parts, how many items that are, and whether nothing was changed."""
+        left: list[Batch] = []
+        items, is_as_it_was = 0, True
+        pace, took = _Pace(), 0.0
+        for part in pace.parts(batch, whole_records=whole_records):
+            await asyncio.sleep(took / _SHARE)
+            before, began = part.wire, self._now()
+            result, kept = step(part)
+            is_as_it_was = is_as_it_was and result is not None and result.wire is before
+            if result is not None and kept:
+                left.append(result)
+                items += kept
+            took = self._now() - began
+            pace.note(took)
+        return left, items, is_as_it_was
+
+
+class _Pace:
+    """Cuts a batch into parts that take neither long nor next to no time; begins with small ones."""
+
+    def __init__(self) -> None:
+        self._parts = _PARTS
+        self._longest = 0.0
+
+    def note(self, took: float) -> None:
+        """Be told how many seconds the last part took."""
+        self._longest = max(self._longest, took)
+
+    def parts(self, batch: Batch, *, whole_records: bool) -> Iterator[Batch]:
+        """Yield what to process at once; each is made when it is asked for."""
+        for portion in batch.portions(PORTION, whole_records=whole_records):
+            self._longest = 0.0
+            if self._parts == 1:
+                yield portion
+            else:
+                yield from portion.portions(PORTION.divided(self._parts), whole_records=whole_records)
+            if self._longest > _LONG:
+                self._parts = _PARTS
+            elif self._longest < _LONG / _STEP:
+                self._parts = max(self._parts // _STEP, 1)

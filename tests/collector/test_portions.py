@@ -115,6 +115,40 @@ async def test_a_portion_has_no_more_bytes_than_it_should():
     assert max(sizes) <= PORTION.size
 
 
+@pytest.mark.parametrize(
+    ("seconds", "largest"), [(0.0, PORTION.items), (0.07, PORTION.items / 4), (0.2, PORTION.items / 16)]
+)
+async def test_where_a_portion_takes_long_less_is_processed_at_once(seconds, largest):
+    """
+    What an item costs differs by a factor of thousands, and no number of items is right for all.
+    """
+    now = [0.0]
+
+    def take(batch):
+        now[0] += seconds * len(batch) / PORTION.items
+        return batch
+
+    processor = Doing(take)
+    await World(processor, turns=Turns(now=lambda: now[0])).receiver.consume(large())
+
+    assert PORTION.items / 16 == processor.given[0]
+    assert largest == max(processor.given)
+
+
+async def test_a_portion_that_takes_long_is_followed_by_small_ones():
+    now = [0.0]
+
+    def take(batch):
+        now[0] += 0.03 if len(batch) == PORTION.items else 0.0
+        return batch
+
+    processor = Doing(take)
+    await World(processor, turns=Turns(now=lambda: now[0])).receiver.consume(large())
+
+    after = processor.given.index(PORTION.items) + 1
+    assert PORTION.items / 16 == processor.given[after]
+
+
 @pytest.mark.parametrize("items", [1, LARGE_ITEMS])
 async def test_what_is_not_large_is_processed_at_once_as_it_is(items):
     batch, processor = large(items=items), Doing()
