@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cmp_to_key, lru_cache
 from itertools import chain, compress, repeat
-from operator import add, eq, le, sub
+from operator import add, gt, le, ne, sub
 from secrets import token_bytes
 from typing import Any, NamedTuple, TypeVar
 
@@ -146,12 +146,10 @@ def _column(records: Sequence[bytes], key: Key, tag: int) -> Column | None:
     sizes = _sizes(records, pairs, len(key.head))
     heads = _heads(tag, sizes)
     fields = list(map(sub, pairs, map(len, heads)))
-    lasts = list(map(add, pairs, sizes))
     found = [record[field:pair] for record, field, pair in zip(records, fields, pairs, strict=True)]
-    ends = list(map(len, records))
-    if found != heads or not all(map(le, lasts, ends)):
-        usual = [*map(eq, found, heads)], [*map(le, lasts, ends)]
-        _refuse(_spread([not all(both) for both in zip(*usual, strict=True)], there, False))
+    if found != heads:
+        raise OddRecordsError(_spread(list(map(ne, found, heads)), there, False))
+    lasts = list(map(add, pairs, sizes))
     return Column(key, there, *(_spread(offsets, there, _NOWHERE) for offsets in (fields, pairs, lasts)))
 
 
@@ -165,12 +163,13 @@ def _spread(values: list[T], there: list[bool] | None, otherwise: T) -> list[T]:
 
 def _sizes(records: Sequence[bytes], pairs: list[int], length: int) -> list[int]:
     """Return the sizes of KeyValues by the lengths of their values, which are so many bytes behind their beginnings."""
+    behind = length + 1
     try:
-        sizes = [record[pair + length] for record, pair in zip(records, pairs, strict=True)]
+        sizes = [record[pair + length] + behind for record, pair in zip(records, pairs, strict=True)]
     except IndexError:
-        sizes = [SHORT]
-    if max(sizes) < SHORT:
-        return [size + length + 1 for size in sizes]
+        sizes = [SHORT + behind]
+    if max(sizes) < SHORT + behind:
+        return sizes
     return [_size(record, pair, pair + length) for record, pair in zip(records, pairs, strict=True)]
 
 
@@ -194,14 +193,19 @@ def _cut(records: Sequence[bytes], columns: list[Column]) -> Table:
     done = [0] * len(records)
     for column in sorted(columns, key=cmp_to_key(_by_place)):
         placed = column.behind(done)
-        if not all(map(le, done, placed.fields)):
-            raise OddRecordsError([start > stop for start, stop in zip(done, placed.fields, strict=True)])
+        _check_order(done, placed.fields)
         gaps = [record[start:stop] for record, start, stop in zip(records, done, placed.fields, strict=True)]
         table.columns.append(placed)
         table.gaps.append(gaps)
         done = placed.lasts
+    _check_order(done, list(map(len, records)))
     table.tails.extend([record[start:] for record, start in zip(records, done, strict=True)])
     return table
+
+
+def _check_order(first: list[int], second: list[int]) -> None:
+    if not all(map(le, first, second)):
+        raise OddRecordsError(list(map(gt, first, second)))
 
 
 def _by_place(first: Column, second: Column) -> int:

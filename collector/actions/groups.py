@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Generic, TypeAlias, TypeVar
 
-from collector.actions.pairs import field_of
+from collector.actions.pairs import fields_of
 from collector.actions.steps import Constant, KeyEdit, Step
 
 Q = TypeVar("Q")
@@ -15,6 +15,8 @@ A = TypeVar("A")
 _REMEMBERED = 16_384
 _LONGEST = 256
 """Bytes of attributes for which answers are remembered."""
+_PAUSE = 7
+"""Times nothing is looked up after most of what was asked was new: for values that never come again."""
 _PROGRAMS = 256
 MOST_KEYS = 64
 """Keys up to which looking for each costs no more than looking at all attributes."""
@@ -29,13 +31,19 @@ class _Memory(Generic[Q, A]):
         self._ask = ask
         self._size_of = size_of
         self._known: dict[Q, A] = {}
+        self._pause = 0
 
     def answers(self, questions: Sequence[Q]) -> list[A]:
+        if self._pause:
+            self._pause -= 1
+            return list(self._ask(questions))
         try:
             return list(map(self._known.__getitem__, questions))
         except KeyError:
             pass
         new = [question for question in questions if question not in self._known]
+        if 2 * len(new) > len(questions):
+            self._pause = _PAUSE
         answers = dict(zip(new, self._ask(new), strict=True))
         result = [self._known[question] if question in self._known else answers[question] for question in questions]
         self._learn(answers)
@@ -63,7 +71,7 @@ class OneKey:
         self.constant: bytes | None = None
         """What every attribute becomes; empty for none."""
         if not others and isinstance(only.rewrite, Constant):
-            self.constant = field_of(only.rewrite.pair, tag)
+            (self.constant,) = fields_of([only.rewrite.pair], tag)
         self.absent = (b"",) if self.is_counted else tuple(self._fields([b""]))
 
     def fields(self, columns: Sequence[Sequence[bytes]]) -> Sequence[Sequence[bytes]] | None:
@@ -75,7 +83,7 @@ class OneKey:
     def _fields(self, pairs: Sequence[bytes]) -> list[bytes]:
         for edit in self._edits:
             pairs = edit.rewritten(pairs)
-        return [field_of(pair, self._tag) for pair in pairs]
+        return fields_of(pairs, self._tag)
 
 
 class SeveralKeys:
@@ -103,7 +111,7 @@ class SeveralKeys:
             state = {key: pair for key, pair in zip(keys, row, strict=True) if pair}
             for step in steps:
                 step(state)
-            done.append(tuple([field_of(state[key], tag) if key in state else b"" for key in keys]))
+            done.append(tuple(fields_of([state.get(key, b"") for key in keys], tag)))
         return done
 
 

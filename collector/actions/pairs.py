@@ -6,6 +6,7 @@ else means the same (another order of fields, a field twice, fields of tomorrow)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
@@ -43,9 +44,13 @@ def begin(tag: int, size: int) -> bytes:
     return begins_of(tag)[size] if size < _LOOKED_UP else bytes((tag,)) + length_of(size)
 
 
-def field_of(pair: bytes, tag: int) -> bytes:
-    """Return the field of a KeyValue; nothing of none."""
-    return begin(tag, len(pair)) + pair if pair else b""
+def fields_of(pairs: Sequence[bytes], tag: int) -> list[bytes]:
+    """Return the fields of KeyValues; nothing of none."""
+    begins = begins_of(tag)
+    try:
+        return [begins[len(pair)] + pair if pair else b"" for pair in pairs]
+    except IndexError:
+        return [begin(tag, len(pair)) + pair if pair else b"" for pair in pairs]
 
 
 def head_of(key: bytes) -> bytes:

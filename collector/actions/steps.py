@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 
 from collector.actions.config import DEEPEST, ActionConfig, ActionName
 from collector.actions.pairs import head_of, key_of, renamed
-from collector.actions.values import Rewrite, converter, extractor, hasher, targets
+from collector.actions.values import Hasher, Rewrite, converter, extractor, targets
 from collector.patterns import compile_pattern
 from collector.records.values import write_pair
 
@@ -95,6 +95,8 @@ class KeyEdit:
     def rewritten(self, pairs: Sequence[bytes]) -> list[bytes]:
         """Return what becomes of the KeyValues of many records; one that is not there is empty."""
         rewrite, absent = self.rewrite, self.absent
+        if isinstance(rewrite, Hasher) and all(pairs):
+            return rewrite.of_many(pairs)
         return [rewrite(pair) if pair else absent for pair in pairs]
 
 
@@ -168,7 +170,7 @@ class Extract:
 
     def __init__(self, key: bytes, pattern: str) -> None:
         self._key = key
-        self._extract = extractor(pattern)
+        self._extract = extractor(key, pattern)
         self.keys = frozenset({key}) | targets(pattern)
 
     def bind(self, metadata: Mapping[str, str]) -> Step:
@@ -224,7 +226,7 @@ def steps_of(action: ActionConfig) -> Iterator[Step]:
         case ActionName.DELETE:
             yield from _by_key_and_pattern(action, lambda _: DELETE)
         case ActionName.HASH:
-            yield from _by_key_and_pattern(action, hasher)
+            yield from _by_key_and_pattern(action, Hasher)
         case ActionName.EXTRACT if action.pattern:
             yield Extract(key, action.pattern)
         case ActionName.CONVERT if action.converted_type:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, TypeAlias
 
@@ -26,34 +26,42 @@ _DOUBLE = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(i
 _DIGITS = 19
 """Of the largest integer."""
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
-_SHORT_TEXT = 0x7E
-"""Bytes of texts that are shorter than those of which the value needs a longer length."""
+_LONGEST_LENGTHS = 11
+"""Bytes of the two lengths before a text of any size that a message can have, and one more."""
+_REMEMBERED = 4096
 _DIGITS_OF_HASH = 64
 _HASHED = bytes((_DIGITS_OF_HASH + 2, TEXT, _DIGITS_OF_HASH))
 """Of a value: its length, and tag and length of the text of a hash in it."""
 
 
-def hasher(key: bytes) -> Rewrite:
-    """Return what replaces the value of this key by its SHA-256.
+class Hasher:
+    """Replaces the values of a key by their SHA-256.
 
     OpenTelemetry Collector, internal/coreinternal/attraction, sha2Hasher.
     """
-    head = head_of(key)
-    hashed, empty = head + _HASHED, b"%b\x02\x0a\x00" % head
-    shortest = len(empty)
-    begins = [b"%b%c\x0a%c" % (head, size + 2, size) for size in range(_SHORT_TEXT)]
 
-    def rewrite(pair: bytes) -> bytes:
-        # nearly all values are short texts, which are hashed where they stand
-        size = len(pair) - shortest
-        if 0 < size < _SHORT_TEXT and pair.startswith(begins[size]):
-            return hashed + sha256(pair[shortest:]).hexdigest().encode()
-        if pair == empty:
-            return pair
+    def __init__(self, key: bytes) -> None:
+        head = head_of(key)
+        self._texts = Texts(head)
+        self._hashed = head + _HASHED
+        self._empty = text_pair(head, b"")
+
+    def __call__(self, pair: bytes) -> bytes:
+        return self.of_many([pair])[0]
+
+    def of_many(self, pairs: Sequence[bytes]) -> list[bytes]:
+        # nearly all values are texts, which are hashed where they stand
+        begins, hashed, of_any = self._texts, self._hashed, self._of_any
+        return [
+            hashed + sha256(pair[len(begin) :]).hexdigest().encode()
+            if pair.startswith(begin := begins[len(pair)])
+            else of_any(pair)
+            for pair in pairs
+        ]
+
+    def _of_any(self, pair: bytes) -> bytes:
         digest = _digest(KeyValue.FromString(pair).value)
-        return hashed + digest if digest else empty
-
-    return rewrite
+        return self._hashed + digest if digest else self._empty
 
 
 def _digest(value: Any) -> bytes:
@@ -115,23 +123,28 @@ def _to_double(value: Any) -> AnyValue | None:
     return None
 
 
-def extractor(pattern: str) -> Callable[[bytes], Iterator[tuple[bytes, bytes]]]:
+def extractor(key: bytes, pattern: str) -> Callable[[bytes], Iterator[tuple[bytes, bytes]]]:
     """Return what yields key and KeyValue for each group of a pattern that is found in the text of a KeyValue."""
     compiled = compile_pattern(pattern)
     heads = [(name, head_of(name), number) for name, number in compiled.groupindex.items()]
+    texts = Texts(head_of(key))
 
     def extract(pair: bytes) -> Iterator[tuple[bytes, bytes]]:
-        value = KeyValue.FromString(pair).value
-        if value.WhichOneof("value") != "string_value":
-            return
-        found = compiled.search(value.string_value.encode())
+        begin = texts[len(pair)]
+        text = pair[len(begin) :] if pair.startswith(begin) else _text_of(pair)
+        found = compiled.search(text) if text is not None else None
         if found is None:
             return
         for name, head, number in heads:
-            text = found.group(number) or b""  # as the Collector has it, also for a group that took no part
-            yield name, text_pair(head, text)
+            # as the Collector has it, also for a group that took no part
+            yield name, text_pair(head, found.group(number) or b"")
 
     return extract
+
+
+def _text_of(pair: bytes) -> bytes | None:
+    value = KeyValue.FromString(pair).value
+    return value.string_value.encode() if value.HasField("string_value") else None
 
 
 def targets(pattern: str) -> frozenset[bytes]:
@@ -139,7 +152,34 @@ def targets(pattern: str) -> frozenset[bytes]:
     return frozenset(compile_pattern(pattern).groupindex)
 
 
+class Texts(dict[int, bytes]):
+    """By the sizes of plain KeyValues of one key and a text that is not empty: all that is before the text."""
+
+    def __init__(self, head: bytes) -> None:
+        """Take `head_of` the key."""
+        super().__init__()
+        self._head = head
+
+    def __missing__(self, size: int) -> bytes:
+        begin = self._begin(size)
+        if size < _REMEMBERED:
+            self[size] = begin
+        return begin
+
+    def _begin(self, size: int) -> bytes:
+        for lengths in range(2, _LONGEST_LENGTHS):
+            text = size - len(self._head) - 1 - lengths
+            begin = _before_text(self._head, text) if text > 0 else b""
+            if len(begin) + text == size:
+                return begin
+        return bytes(size + 1)  # there is no such size, and nothing begins with more bytes than it has
+
+
 def text_pair(head: bytes, text: bytes) -> bytes:
     """Return the KeyValue of a text, from `head_of` its key."""
-    value = b"\x0a%b%b" % (length_of(len(text)), text)
-    return b"%b%b%b" % (head, length_of(len(value)), value)
+    return _before_text(head, len(text)) + text
+
+
+def _before_text(head: bytes, size: int) -> bytes:
+    length = length_of(size)
+    return b"%b%b%c%b" % (head, length_of(1 + len(length) + size), TEXT, length)
