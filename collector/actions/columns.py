@@ -125,7 +125,7 @@ def find(records: Sequence[bytes], keys: Sequence[Key], tag: int) -> Table:
                 ]
             )
     if not _are_whole(list(chain(*filter(any, table.gaps)))):
-        raise OddRecordsError([True] * len(records))
+        raise OddRecordsError([not _are_whole(gaps) for gaps in zip(*table.gaps, strict=True)])
     return table
 
 
@@ -214,7 +214,7 @@ def _by_place(first: Column, second: Column) -> int:
     return next((one - other for one, other in both if one >= 0 <= other), 0)
 
 
-def _are_whole(gaps: list[bytes]) -> bool:
+def _are_whole(gaps: Sequence[bytes]) -> bool:
     """Whether each of these is a message: then all seams between them are read as such."""
     try:
         seams = _Seams.FromString(_SEAM.join([*gaps, b""])).seam

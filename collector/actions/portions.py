@@ -58,22 +58,24 @@ def _changed(records: Sequence[bytes], table: Table, groups: Sequence[Group]) ->
     columns = {column.key: column for column in table.columns}
     fields: dict[Key, Iterable[bytes]] = {}
     added: list[Iterable[bytes]] = []
+    everywhere = b""
     for group in groups:
         found = [columns.get(Key.of(key)) for key in group.keys]
-        new = _fields(records, group, found) if any(found) else list(map(repeat, filter(None, group.absent)))
         if not any(found):
-            added += new
+            everywhere += b"".join(group.absent)
             continue
-        for column, of_column in zip(found, new, strict=False):
-            if column is None:
-                added.append(of_column)
+        for column, new in zip(found, _fields(records, group, found), strict=False):
+            if column:
+                fields[column.key] = new
             else:
-                fields[column.key] = of_column
+                added.append(new)
+    if everywhere:
+        added.append(repeat(everywhere))
     return _assembled(records, table, fields, added) if fields or added else records
 
 
 def _fields(records: Sequence[bytes], group: Group, found: Sequence[Column | None]) -> Sequence[Iterable[bytes]]:
-    """Return for each key what comes instead of its attributes or besides them; nothing if all stay."""
+    """Return for each key of a group what comes instead of its attributes or besides them; nothing if all stay."""
     if group.constant is not None and found[0] is not None:
         there, piece, absent = found[0].there, group.constant, group.absent[0]
         return [repeat(piece) if there is None else [piece if is_there else absent for is_there in there]]
