@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _TEXT, _VALUE = 0x0A, 0x12
@@ -12,6 +11,8 @@ _LENGTHS = 4
 """Bytes between a key and a short text: the tag and the length of the value, and those of the text."""
 _FEWEST = 4
 """Attributes: fewer are no column."""
+_MOST_HEADS = 1024
+"""Different keys and lengths: where there are more, they are not likely to have much in common."""
 
 
 class Column(NamedTuple):
@@ -24,31 +25,43 @@ class Column(NamedTuple):
 
 
 def columns(attributes: Sequence[bytes]) -> tuple[list[Column], list[bytes]]:
-    """Return the columns among serialised KeyValues, and all that are in none."""
-    alike: dict[bytes, list[bytes]] = defaultdict(list)
-    others: list[bytes] = []
-    for attribute in attributes:
-        if len(attribute) > _LENGTHS:
-            alike[attribute[: attribute[1] + 2 + _LENGTHS]].append(attribute)
-        else:
-            others.append(attribute)
+    """Return the columns among serialised KeyValues, and all that are in none; no columns if keys and lengths vary."""
     by_key: dict[bytes, Column] = {}
-    for head, these in alike.items():
-        key = _key(head, these)
-        if not key:
+    others: list[bytes] = []
+    for head, these in _by_head(attributes).items():
+        if key := _key(head, these):
+            column = by_key.setdefault(key, Column(key, [], []))
+            column.attributes.extend(these)
+            column.texts.extend([attribute[len(head) :] for attribute in these])
+        else:
             others += these
-            continue
-        if key not in by_key:
-            by_key[key] = Column(key, [], [])
-        by_key[key].attributes.extend(these)
-        by_key[key].texts.extend([attribute[len(head) :] for attribute in these])
-    for key in [key for key, column in by_key.items() if len(column.texts) < _FEWEST]:
-        others += by_key.pop(key).attributes
-    return list(by_key.values()), others
+    found = []
+    for column in by_key.values():
+        if len(column.texts) < _FEWEST:
+            others += column.attributes
+        else:
+            found.append(column)
+    return found, others
+
+
+def _by_head(attributes: Sequence[bytes]) -> Mapping[bytes, Sequence[bytes]]:
+    """Return attributes that begin alike, as far as to their text; by an empty head, those without one."""
+    alike: dict[bytes, list[bytes]] = {}
+    for attribute in attributes:
+        head = attribute[: attribute[1] + 2 + _LENGTHS] if len(attribute) > _LENGTHS else b""
+        if head in alike:
+            alike[head].append(attribute)
+        elif len(alike) < _MOST_HEADS:
+            alike[head] = [attribute]
+        else:
+            return {b"": attributes}
+    return alike
 
 
 def _key(head: bytes, attributes: Sequence[bytes]) -> bytes:
     """Return the key of attributes that begin alike; empty if they are not a key and a short text and nothing more."""
+    if not head:
+        return b""
     end, length = head[1] + 2, head[-1]
     ends_well = head[end:] == bytes((_VALUE, (length + 2) & 0x7F, _TEXT, length))
     if head[0] != _TEXT or head[1] >= 0x80 or length + 2 >= 0x80 or not ends_well:

@@ -40,6 +40,8 @@ def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyR
         google.protobuf.message.DecodeError: one is no such message.
         ExhaustedError: there is more in them than may be looked at.
     """
+    if not pieces:
+        return ()
     joined: Any = _WRITERS[type_]()
     joined.values.extend(pieces)
     whole: Any = _READERS[type_].FromString(joined.SerializeToString())
@@ -50,12 +52,12 @@ def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyR
         return () if is_flat else _looking_closely(dict(enumerate(pieces)), type_, rules, effort)
     keys = set(read.key[:])
     plain_keys = rules.plain({*keys, b""})
+    are_pairs = is_flat and len(read.key) == len(pieces)
+    if are_pairs and keys <= plain_keys and b"" in plain_keys:
+        return ()
     plain = {bytes((_KEY, len(key))) + key for key in plain_keys if len(key) < 0x80}
-    if is_flat and len(read.key) == len(pieces):
-        if keys <= plain_keys and b"" in plain_keys:
-            return ()
-        if pieces and bytes((_KEY,)) <= min(pieces) and max(pieces) < bytes((_KEY + 1,)):  # so each has one key
-            return [index for index, piece in enumerate(pieces) if piece[: piece[1] + 2] not in plain]
+    if are_pairs and bytes((_KEY,)) <= min(pieces) and max(pieces) < bytes((_KEY + 1,)):  # so each has one key
+        return [index for index, piece in enumerate(pieces) if piece[: piece[1] + 2] not in plain]
     unsure = {index: piece for index, piece in enumerate(pieces) if not _is_plain_text(piece, plain)}
     return _looking_closely(unsure, type_, rules, effort)
 

@@ -170,21 +170,16 @@ class TextMask:
 
     def _as_wholes(self, asked: Sequence[Asked]) -> list[Masked | None]:
         hits = set(self._scanner.hits([text for text, _, _ in asked]))
-        masked = Masked(_WHOLE, (TOO_MANY.name,), removes=False, drops=False)
-        is_simple = self._policy.is_simple
         return [
-            (
-                masked
-                if is_simple and _STARS not in text and HASHED_PREFIX not in text
-                else self.as_secret(text, TOO_MANY)
-            )
-            if text and (index in hits or is_introduced)
-            else None
+            self.as_secret(text, TOO_MANY) if text and (index in hits or is_introduced) else None
             for index, (text, _, is_introduced) in enumerate(asked)
         ]
 
     def as_secret(self, text: bytes, detector: Detector) -> Masked | None:
         """Mask all of a text whose key says that it is a secret of this detector."""
+        if self._policy.is_simple and _STARS not in text and HASHED_PREFIX not in text:
+            masked = self._policy.wholes.get(detector.name)
+            return masked if masked and masked.text != text else self._without(text, [Finding(0, len(text), detector)])
         finding = Finding(0, len(text), detector)
         if self._policy.allows(text) or self._is_settled(text, finding, self._policy.written(text)):
             return None

@@ -60,11 +60,15 @@ class Scanner:
             return ()
         ends = list(accumulate(map(len, values))) if are_framed else _ends(values)
         found = {bisect_right(ends, start) for start in starts}
+        last, search = 0, self._hint.search
         while match is not None:
             start, end = match.span()
-            last = bisect_right(ends, end - 1)
-            found.update(range(bisect_right(ends, start), last + 1))
-            match = self._hint.search(buffer, ends[last])
+            first = last = bisect_right(ends, start, last)
+            found.add(first)
+            if end > ends[first]:
+                last = bisect_right(ends, end - 1, first)
+                found.update(range(first, last + 1))
+            match = search(buffer, ends[last])
         return sorted(found)
 
     def find(self, text: bytes) -> list[Finding]:
