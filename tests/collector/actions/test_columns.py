@@ -2,6 +2,8 @@
 What is done to bytes that only look like attributes, and to requests that no encoder writes.
 """
 
+import random
+
 import pytest
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -10,8 +12,8 @@ from collector.batch import RECORD_SIGNALS, Batch, Signal
 from collector.testing import make_batch, run_processor
 from collector.testing import settings as engine
 from processors.attributes import AttributesConfig, factory
-from tests.collector.actions.plain import any_value
-from tests.collector.actions.test_agreement import encoded, part, request_with
+from tests.collector.actions.plain import act, any_value, comparable, official
+from tests.collector.actions.test_agreement import ENCODINGS, encoded, part, request_with
 
 GROUP = b"\xfb\x01\x08\x01\xfc\x01"
 """A field of a kind that is no longer written, and that parsers step over."""
@@ -116,3 +118,86 @@ def test_fields_that_nobody_knows_between_records_stay(signal):
 
     expected = Batch.decode(signal, request(part(tag, without) * 2 + unknown * 3))
     assert expected.request == result.request
+
+
+MANY = 700
+"""Records of more portions than one."""
+
+
+@pytest.mark.parametrize("odd", [0, 3, 500])
+@pytest.mark.parametrize("actions", ["delete a, hash user.id", "copy a, upsert b", "extract a, convert b", "patterns"])
+def test_many_records_come_out_as_if_each_came_by_itself(actions, odd):
+    """
+    With some keys and without, in any order, with short values and long ones, and so many written in an odd way.
+    """
+    dice = random.Random(f"{actions} {odd}")
+    records = [
+        [encoded(key, any_value(dice.choice(VALUES))) for key in dice.sample(FEW_KEYS, dice.randint(0, 4))]
+        for _ in range(MANY)
+    ]
+    for place in dice.sample(range(MANY), odd):
+        how = dice.choice(sorted(ENCODINGS))
+        records[place].append(encoded(dice.choice(FEW_KEYS), any_value("v"), how))
+    wire = request_with(Signal.TRACES, records, first=dice.random() < 0.5)
+    expected = [official(span.attributes) for span in Batch.decode(Signal.TRACES, wire).records()]
+    for attributes in expected:
+        act(attributes, PROGRAMS[actions], {})
+
+    result = processed(wire, actions=PROGRAMS[actions])
+
+    assert [comparable(each) for each in expected] == [comparable(official(r.attributes)) for r in result.records()]
+
+
+FEW_KEYS = ["user.id", "enduser.id", "a", "b"]
+VALUES = [
+    "",
+    "alice",
+    "a1",
+    "7",
+    "x" * 110,
+    "x" * 125,
+    "x" * 126,
+    "x" * 127,
+    "x" * 128,
+    "y" * 5000,
+    "z" * 20_000,
+    7,
+    1.5,
+]
+PROGRAMS = {
+    "delete a, hash user.id": [{"key": "a", "action": "delete"}, {"key": "user.id", "action": "hash"}],
+    "copy a, upsert b": [
+        {"key": "copy", "from_attribute": "a", "action": "insert"},
+        {"key": "b", "value": "w" * 200, "action": "upsert"},
+    ],
+    "extract a, convert b": [
+        {"key": "a", "pattern": "^(?P<user>[a-z]+)(?P<n>[0-9])?", "action": "extract"},
+        {"key": "b", "converted_type": "int", "action": "convert"},
+        {"key": "n", "value": "none", "action": "insert"},
+    ],
+    "patterns": [{"pattern": "id$", "action": "hash"}, {"pattern": "^[a-m]$", "action": "delete"}],
+}
+
+
+@pytest.mark.parametrize("config", [{"keep_keys": ["a"]}, {"actions": [{"pattern": "^$", "action": "delete"}]}])
+@pytest.mark.parametrize("how", ["no key", "unknown field first"])
+def test_an_attribute_that_does_not_say_its_key_has_an_empty_one(config, how):
+    """
+    Other attributes that say theirs twice do not hide it.
+    """
+    value = any_value("secret").SerializeToString()
+    nameless = {"no key": part(0x12, value), "unknown field first": part(0x7A, b"tomorrow") + part(0x12, value)}[how]
+    records = [[encoded("a", any_value("b"), "key twice")], [encoded("a", any_value("b")), nameless]] * 3
+
+    result = processed(request_with(Signal.TRACES, records, first=True), **config)
+
+    assert [["a"]] * 6 == [[pair.key for pair in span.attributes] for span in result.records()]
+
+
+def test_more_keys_than_are_looked_for_one_by_one_are_chosen_by_a_pattern():
+    records = [[encoded(f"k{n % 7}.{n}", any_value("v")) for n in range(m, m + 20)] for m in range(200)]
+
+    result = processed(request_with(Signal.TRACES, records, first=True), keep_key_patterns=["^k0"])
+
+    kept = [[pair.key for pair in span.attributes] for span in result.records()]
+    assert [[f"k0.{n}" for n in range(m, m + 20) if n % 7 == 0] for m in range(200)] == kept

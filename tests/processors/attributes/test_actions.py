@@ -1,3 +1,4 @@
+import math
 import struct
 
 import pytest
@@ -145,32 +146,77 @@ def test_extract_does_nothing_without_a_match_in_a_text(value):
     [
         ("42", "int", 42),
         ("+042", "int", 42),
+        ("+5", "int", 5),
         ("-7", "int", -7),
+        ("-0", "int", 0),
         ("0" * 5000 + "1", "int", 1),
         ("9223372036854775807", "int", 2**63 - 1),
         ("9223372036854775808", "int", "9223372036854775808"),
+        ("-9223372036854775808", "int", -(2**63)),
+        ("-9223372036854775809", "int", "-9223372036854775809"),
         ("9" * 5000, "int", "9" * 5000),
+        ("1e3", "int", "1e3"),
+        ("0x10", "int", "0x10"),
+        ("+", "int", "+"),
+        ("true", "int", "true"),
         ("1.5", "int", "1.5"),
         (" 1", "int", " 1"),
+        ("1 ", "int", "1 "),
+        ("1\n", "int", "1\n"),
         ("1_0", "int", "1_0"),
         ("\u0663", "int", "\u0663"),
         ("", "int", ""),
         (2.9, "int", 2),
         (-2.9, "int", -2),
         (1e300, "int", 1e300),
+        (float(2**63), "int", float(2**63)),
+        (-float(2**63), "int", -(2**63)),
+        (float("inf"), "int", float("inf")),
         (True, "int", 1),
+        (False, "int", 0),
         ([1], "int", [1]),
+        ({"a": 1}, "int", {"a": 1}),
+        (b"1", "int", b"1"),
+        (None, "int", None),
         ("1.5", "double", 1.5),
         ("1e3", "double", 1000.0),
         ("1e999", "double", "1e999"),
+        ("-1E+3", "double", -1000.0),
+        ("+5", "double", 5.0),
+        (".5", "double", 0.5),
+        ("5.", "double", 5.0),
+        ("1e-999", "double", 0.0),
+        ("-1e999", "double", "-1e999"),
+        ("9" * 400, "double", "9" * 400),
         ("-Inf", "double", float("-inf")),
+        ("+infinity", "double", float("inf")),
+        ("infinit", "double", "infinit"),
+        ("+nan", "double", "+nan"),
+        (" 5", "double", " 5"),
+        ("5\n", "double", "5\n"),
+        ("1_0", "double", "1_0"),
+        ("0x1p3", "double", "0x1p3"),
+        (".", "double", "."),
+        ("1e", "double", "1e"),
+        ("", "double", ""),
+        ("\u0663", "double", "\u0663"),
+        ("true", "double", "true"),
         ("one", "double", "one"),
         (3, "double", 3.0),
+        (2**63 - 1, "double", float(2**63)),
+        (True, "double", 1.0),
         (False, "double", 0.0),
+        ([1.5], "double", [1.5]),
+        (None, "double", None),
         (b"1", "double", b"1"),
         (42, "string", "42"),
         (1.0, "string", "1"),
+        (-(2**63), "string", "-9223372036854775808"),
+        (1e21, "string", "1e+21"),
+        (1e-7, "string", "1e-7"),
+        (float("-inf"), "string", "-Infinity"),
         (True, "string", "true"),
+        (None, "string", ""),
         ([1, "a"], "string", '[1,"a"]'),
         ({"a": 1.5}, "string", '{"a":1.5}'),
         (b"\x00\xff", "string", "AP8="),
@@ -181,6 +227,13 @@ def test_convert_leaves_what_it_cannot_convert(value, type_, converted):
     (result,) = changed({"k": value}, {"key": "k", "converted_type": type_, "action": "convert"}).values()
 
     assert (type(converted), converted) == (type(result), result)
+
+
+@pytest.mark.parametrize("text", ["NaN", "nan", "NAN"])
+def test_convert_knows_nan_however_it_is_written(text):
+    (result,) = changed({"k": text}, {"key": "k", "converted_type": "double", "action": "convert"}).values()
+
+    assert math.isnan(result)
 
 
 def test_convert_of_nan_to_an_integer_leaves_it():

@@ -1,5 +1,9 @@
-from collector.batch import Signal
+import pytest
+
+from collector.batch import Batch, Signal
 from collector.testing import make_batch, make_spans, run_processor
+from tests.collector.actions.plain import any_value
+from tests.collector.actions.test_agreement import encoded, request_with
 from tests.processors.attributes.changing import one, processor
 
 
@@ -68,3 +72,33 @@ def test_the_pipelines_of_one_component_share_what_they_have_seen():
     outcome = run_processor(yaml, make_batch(Signal.LOGS, 1, route="a"), make_batch(Signal.TRACES, 1, route="b"))
 
     assert ["a", "_OTHER"] == [record["route"] for record in outcome.records]
+
+
+def test_a_batch_that_comes_again_comes_out_the_same():
+    """
+    A sender that had no answer sends again: its values are known by then, and those beyond the limit are counted as
+    often as they come.
+    """
+    yaml = "attributes: {actions: [{key: x, action: hash}], limit: {max_values_per_key: 2, keys: [route, x]}}"
+    batch = make_spans(*({"attributes": {"route": value, "x": "y"}} for value in "abca"))
+
+    outcome = run_processor(yaml, batch, Batch(Signal.TRACES, wire=batch.wire))
+
+    first, again = outcome.batches
+    assert first.wire == again.wire
+    assert ["a", "b", "_OTHER", "a"] * 2 == [record["route"] for record in outcome.records]
+    counts = [value for metric, _, value in outcome.telemetry.samples() if metric.name.endswith("overflowed_values")]
+    assert 2 == sum(counts)
+
+
+@pytest.mark.parametrize("odd", [0, 1, 599])
+def test_the_first_values_are_kept_even_if_their_records_are_written_in_an_odd_way(odd):
+    wire = request_with(
+        Signal.TRACES,
+        [[encoded("route", any_value(str(n)), "value first" if n == odd else "as usual")] for n in range(600)],
+        first=False,
+    )
+
+    result = processor(limit={"max_values_per_key": 2, "keys": ["route"]}).process(Batch(Signal.TRACES, wire=wire))
+
+    assert ["0", "1", *["_OTHER"] * 598] == [record["route"] for record in run_processor("{}", result).records]
