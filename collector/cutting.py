@@ -15,6 +15,8 @@ Path: TypeAlias = tuple[Callable[[Any], Any], ...]
 """The way from a request down to its records, step by step: from a message to the list of those below it."""
 _FRAME = 2
 """Bytes at least around each record, so that even records without any come to something."""
+_TIMES = 4
+"""How many times the bytes of its records a parent may have that is repeated for them."""
 
 
 class Most(NamedTuple):
@@ -49,8 +51,8 @@ def cut(request: Message, path: Path, most: Most) -> Iterator[Piece]:
     """Yield requests that hold at most so many records, whatever is cut in two having its parents in both.
 
     A bound in bytes is kept within what a record, or a parent, has by itself.  A sender decides how large a resource
-    is, and would have a gigabyte made of two megabytes; so one that is repeated has at least as many bytes of records
-    with it as it has itself, even if these are more records than the bound says.
+    is, and would have a gigabyte made of two megabytes; so one that is repeated has at least a quarter of its bytes in
+    records with it, even if these are more than the bound says: five megabytes are made of one at most.
 
     Args:
         request: a projection whose records are bytes; it is taken apart.
@@ -140,7 +142,7 @@ class _Open:
         space = self._most.size - self._size - shells
         stop = max(min(stop, _place(ends, ends[start] + space)), start)
         if not self.records:
-            stop = max(stop, _place(ends, ends[start] + shells), start + 1)
+            stop = max(stop, _place(ends, ends[start] + shells // _TIMES), start + 1)
         return stop
 
     def take(self, parents: _Parents, records: Sequence[bytes], size: int) -> None:

@@ -65,7 +65,7 @@ def test_a_resource_that_fits_is_not_cut():
 
 
 @pytest.mark.parametrize("make", [make_spans, make_logs])
-def test_what_is_repeated_never_outweighs_what_it_is_repeated_for(make):
+def test_what_is_repeated_comes_to_no_more_than_four_times_of_what_it_is_repeated_for(make):
     """
     A sender decides how large a resource is: cut into single records, this would be a thousand times as much.
     """
@@ -74,7 +74,7 @@ def test_what_is_repeated_never_outweighs_what_it_is_repeated_for(make):
 
     portions = list(batch.portions(Most(1, 100)))
 
-    assert sum(len(portion.wire) for portion in portions) < 2.2 * len(batch.wire)
+    assert sum(len(portion.wire) for portion in portions) < 5 * len(batch.wire)
     assert 1000 == sum(map(len, portions))
 
 
