@@ -35,8 +35,8 @@ _NOWHERE = -1
 class OddRecordsError(Exception):
     """Some records are not as encoders write them."""
 
-    def __init__(self, odd: list[bool]) -> None:
-        """Tell of each record whether it is one of them."""
+    def __init__(self, odd: set[int]) -> None:
+        """Tell which, by their indices."""
         self.odd = odd
 
 
@@ -110,31 +110,28 @@ def find(records: Sequence[bytes], keys: Sequence[Key], tag: int) -> Table:
             encoders write it, and in the order of the other records; perhaps more when these are left out.
     """
     joined = b"".join(records)
+    odd: set[int] = set()
     for key in keys:
         if key.longer.search(joined):
-            raise OddRecordsError([key.longer.search(record) is not None for record in records])
+            odd.update(index for index, record in enumerate(records) if key.longer.search(record))
     keys = [key for key in keys if key.mention.search(joined)]
-    table = _cut(records, [column for key in keys if (column := _column(records, key, tag))])
+    columns = [column for key in keys if (column := _column(records, key, tag, odd))]
+    table = _cut(records, columns, odd)
+    if odd:
+        raise OddRecordsError(odd)
     kept = b"".join(chain(*table.gaps, table.tails))
     for key in keys:
         if key.mention.search(kept):
-            _refuse(
-                [
-                    key.mention.search(b"".join(parts)) is not None
-                    for parts in zip(*table.gaps, table.tails, strict=True)
-                ]
-            )
+            parts = zip(*table.gaps, table.tails, strict=True)
+            odd.update(index for index, kept in enumerate(map(b"".join, parts)) if key.mention.search(kept))
     if not _are_whole(list(chain(*filter(any, table.gaps)))):
-        raise OddRecordsError([not _are_whole(gaps) for gaps in zip(*table.gaps, strict=True)])
+        odd.update(index for index, gaps in enumerate(zip(*table.gaps, strict=True)) if not _are_whole(gaps))
+    if odd:
+        raise OddRecordsError(odd)
     return table
 
 
-def _refuse(odd: list[bool]) -> None:
-    if any(odd):
-        raise OddRecordsError(odd)
-
-
-def _column(records: Sequence[bytes], key: Key, tag: int) -> Column | None:
+def _column(records: Sequence[bytes], key: Key, tag: int, odd: set[int]) -> Column | None:
     # attributes are behind the other fields mostly, and what is near the end is found sooner from there
     search = bytes.rfind if 2 * records[0].rfind(key.head) > len(records[0]) else bytes.find
     pairs, there = list(map(search, records, repeat(key.head))), None
@@ -148,7 +145,8 @@ def _column(records: Sequence[bytes], key: Key, tag: int) -> Column | None:
     fields = list(map(sub, pairs, map(len, heads)))
     found = [record[field:pair] for record, field, pair in zip(records, fields, pairs, strict=True)]
     if found != heads:
-        raise OddRecordsError(_spread(list(map(ne, found, heads)), there, False))
+        indices = range(len(records)) if there is None else compress(range(len(there)), there)
+        odd.update(compress(indices, map(ne, found, heads)))
     lasts = list(map(add, pairs, sizes))
     return Column(key, there, *(_spread(offsets, there, _NOWHERE) for offsets in (fields, pairs, lasts)))
 
@@ -188,24 +186,26 @@ def _heads(tag: int, sizes: list[int]) -> list[bytes]:
     return [begin(tag, size) for size in sizes]
 
 
-def _cut(records: Sequence[bytes], columns: list[Column]) -> Table:
+def _cut(records: Sequence[bytes], columns: list[Column], odd: set[int]) -> Table:
     table = Table([], [], [])
     done = [0] * len(records)
     for column in sorted(columns, key=cmp_to_key(_by_place)):
         placed = column.behind(done)
-        _check_order(done, placed.fields)
+        odd |= _decreasing(done, placed.fields)
         gaps = [record[start:stop] for record, start, stop in zip(records, done, placed.fields, strict=True)]
         table.columns.append(placed)
         table.gaps.append(gaps)
         done = placed.lasts
-    _check_order(done, list(map(len, records)))
+    odd |= _decreasing(done, list(map(len, records)))
     table.tails.extend([record[start:] for record, start in zip(records, done, strict=True)])
     return table
 
 
-def _check_order(first: list[int], second: list[int]) -> None:
-    if not all(map(le, first, second)):
-        raise OddRecordsError(list(map(gt, first, second)))
+def _decreasing(first: list[int], second: list[int]) -> set[int]:
+    """Return where the numbers of the second list are less than those of the first."""
+    if all(map(le, first, second)):
+        return set()
+    return set(compress(range(len(first)), map(gt, first, second)))
 
 
 def _by_place(first: Column, second: Column) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import compress, repeat
-from operator import not_
+from itertools import repeat
 
 from collector.actions.columns import Column, Key, OddRecordsError, Table, find
 from collector.actions.groups import Group
@@ -12,7 +11,7 @@ from collector.actions.groups import Group
 _PORTION = 512
 """Records at a time: so many that what is made on the way stays in the processor's cache."""
 _ATTEMPTS = 4
-"""To find what is alike in a portion: whatever is wrong with a record, it shows at one of three places."""
+"""Times to leave out what is odd, which is found at two times, and again if the first record that is left is another."""
 
 
 def edited(
@@ -42,7 +41,7 @@ def _portion(
         try:
             table = find(some, keys, tag)
         except OddRecordsError as error:
-            places = list(compress(places, map(not_, error.odd)))
+            places = [place for index, place in enumerate(places) if index not in error.odd]
             if not places or any(group.is_counted for group in groups):  # what is counted keeps its order
                 break
         else:

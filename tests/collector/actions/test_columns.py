@@ -32,6 +32,20 @@ def note(content):
     return KeyValue(key="note", value=AnyValue(bytes_value=content)).SerializeToString()
 
 
+@pytest.mark.parametrize("behind", range(40))
+def test_what_is_behind_a_text_that_looks_like_an_attribute_does_not_hide_that_it_is_one(behind):
+    """
+    Whatever length a field before it says it has.
+    """
+    forged = note(b".." + part(0x4A, encoded("user.id", any_value("v"))) + b"." * behind)
+    records = [[forged], [encoded("user.id", any_value("w"))], [forged]]
+    wire = request_with(Signal.TRACES, records, first=False)
+
+    result = processed(wire, actions=[{"key": "user.id", "action": "delete"}])
+
+    assert [[forged], [], [forged]] == attributes_of(result)
+
+
 def test_what_looks_like_an_attribute_need_not_have_a_value():
     """
     Hashing what stands there would fail.
@@ -124,7 +138,7 @@ MANY = 700
 """Records of more portions than one."""
 
 
-@pytest.mark.parametrize("odd", [0, 3, 500])
+@pytest.mark.parametrize("odd", [0, 3, 70])
 @pytest.mark.parametrize("actions", ["delete a, hash user.id", "copy a, upsert b", "extract a, convert b", "patterns"])
 def test_many_records_come_out_as_if_each_came_by_itself(actions, odd):
     """
