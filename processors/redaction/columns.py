@@ -9,7 +9,7 @@ _TEXT, _VALUE = 0x0A, 0x12
 """Tags, each with a length: KeyValue.key and AnyValue.string_value, KeyValue.value."""
 _LENGTHS = 4
 """Bytes between a key and a short text: the tag and the length of the value, and those of the text."""
-_FEWEST = 4
+FEWEST = 4
 """Attributes: fewer are no column."""
 _MOST_HEADS = 1024
 """Different keys and lengths: where there are more, they are not likely to have much in common."""
@@ -37,7 +37,7 @@ def columns(attributes: Sequence[bytes]) -> tuple[list[Column], list[bytes]]:
             others += these
     found = []
     for column in by_key.values():
-        if len(column.texts) < _FEWEST:
+        if len(column.texts) < FEWEST:
             others += column.attributes
         else:
             found.append(column)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import filterfalse
 from typing import Any, NamedTuple
 
 from collector.patterns import compile_pattern
@@ -26,6 +27,8 @@ telephones, and a key of AWS.  What does look like something is tried with its k
 
 
 _KINDS = 1 + len(_INTRODUCED)
+_PROBES = b" ".join([b"%%b=%b" % probe for probe in (_PROBE, *_INTRODUCED)])
+"""All of them in one text, to be formatted with the key as often."""
 
 
 class Decision(enum.Enum):
@@ -61,12 +64,16 @@ class Rule(NamedTuple):
         return self.decision is Decision.LOOK and self.tells is None and not self.introduces
 
 
+_SAYS_TOO_MUCH = Rule(Decision.LOOK, tells=TOO_MANY)
+"""Of one key of too many."""
+
+
 class _Known(NamedTuple):
     """What has been found out about keys."""
 
     rules: dict[bytes, Rule]
     plain: set[bytes]
-    """Keys about which there is nothing, as of nearly all: among the rules they are only if the user lists them."""
+    """Keys that say nothing, as nearly all; they are among the rules only if the user lists them."""
 
 
 class KeyRules:
@@ -87,36 +94,38 @@ class KeyRules:
         """Return the rule for a key, UTF-8; it need not be allowed where it may not go: in maps in attributes."""
         rules, plain = known = self._of_attributes if may_go else self._of_entries
         if key not in rules and key not in plain:
-            self._learn({key}, known, may_go=may_go)
+            self._learn([key], known, may_go=may_go)
         return rules.get(key) or Rule(Decision.LOOK, b"%b=" % key)
 
     def learn(self, keys: AbstractSet[bytes], *, may_go: bool = True) -> None:
         """Find the rules of many keys at once, at a tenth of what they cost one by one."""
         rules, plain = known = self._of_attributes if may_go else self._of_entries
-        new = keys - plain - rules.keys()
+        new = list(filterfalse(rules.__contains__, filterfalse(plain.__contains__, keys)))
         if new:
             self._learn(new, known, may_go=may_go)
 
-    def _learn(self, keys: AbstractSet[bytes], known: _Known, *, may_go: bool) -> None:
-        decisions = self._decisions(keys, may_go=may_go)
-        looked_at = list(keys - decisions.keys())
-        telling = [looked_at[index] for index in self._scanner.hits([_PROBES % ((key,) * _KINDS) for key in looked_at])]
-        tried = telling[: max(_TRIED - self._tried, 0)]
-        self._tried += len(telling)
-        says = {**dict.fromkeys(telling, (TOO_MANY, False)), **self._what_they_say(tried)}
-        rules = {key: Rule(decision, b"%b=" % key) for key, decision in decisions.items()}
-        for key in {*telling, *self._allowed.intersection(looked_at)}:
-            rules[key] = Rule(Decision.LOOK, b"%b=" % key, *says.get(key, (None, False)), key in self._allowed)
-        known.rules.update(rules)
-        known.plain.update(keys - rules.keys(), [key for key, rule in rules.items() if rule.is_plain])
+    def _learn(self, keys: Sequence[bytes], known: _Known, *, may_go: bool) -> None:
         self._bytes += sum(map(len, keys))
+        decisions = self._decisions(keys, may_go=may_go)
+        known.rules.update({key: Rule(decision, b"%b=" % key) for key, decision in decisions.items()})
+        looked_at = list(filterfalse(decisions.__contains__, keys)) if decisions else keys
+        telling = [looked_at[index] for index in self._scanner.hits([_PROBES % ((key,) * _KINDS) for key in looked_at])]
+        left = max(_TRIED - self._tried, 0)
+        self._tried += len(telling)
+        listed = self._allowed.intersection(looked_at)
+        says = {**dict.fromkeys(telling[left:], _SAYS_TOO_MUCH), **self._what_they_say(telling[:left])}
+        known.rules.update(says)
+        known.rules.update(
+            {key: says.get(key, Rule(Decision.LOOK, b"%b=" % key))._replace(is_listed=True) for key in listed}
+        )
+        known.plain.update(filterfalse(says.__contains__, looked_at))
 
     def plain(self, keys: AbstractSet[bytes]) -> AbstractSet[bytes]:
         """Return which of the keys of attributes have a rule that is plain."""
-        if keys <= self._of_attributes.plain:
-            return keys
-        self.learn(keys)
-        return keys & self._of_attributes.plain
+        plain = self._of_attributes.plain
+        if not keys <= plain:
+            self.learn(keys)
+        return keys if keys <= plain else set(filter(plain.__contains__, keys))
 
     def trim(self) -> None:
         """Forget all rules if they have become too many.  To be called when all keys of a request have been seen."""
@@ -126,25 +135,33 @@ class KeyRules:
             self._of_attributes, self._of_entries = _Known({}, set()), _Known({}, set())
             self._bytes = 0
 
-    def _what_they_say(self, keys: Sequence[bytes]) -> Mapping[bytes, tuple[Detector | None, bool]]:
-        """Return, for keys, the detector that is told by each, or whether it introduces something."""
-        found = self._scanner.find_many([text for key in keys for text in _probes(key)])
-        says: dict[bytes, tuple[Detector | None, bool]] = {}
-        for index, key in enumerate(keys):
-            first, *others = (
-                {one.detector: None for one in found.get(place, ()) if one.start == len(key) + 1}
-                for place in range(index * _KINDS, (index + 1) * _KINDS)
-            )
-            introduced = any(these.keys() - alone for these, alone in zip(others, self._found_alone, strict=True))
-            tells = next(iter(first), None)
-            says[key] = tells, tells is None and introduced
+    def _what_they_say(self, keys: Sequence[bytes]) -> Mapping[bytes, Rule]:
+        """Return, for keys that may say something of values, the rules of those that do."""
+        says: dict[bytes, Rule] = {}
+        found = self._behind(keys, _PROBE)
+        for key, detectors in zip(keys, found, strict=True):
+            if detectors:
+                says[key] = Rule(Decision.LOOK, b"%b=" % key, tells=detectors[0])
+        left = [key for key in keys if key not in says]
+        for probe, alone in zip(_INTRODUCED, self._found_alone, strict=True):
+            for key, detectors in zip(left, self._behind(left, probe), strict=True):
+                if not alone.issuperset(detectors):
+                    says[key] = Rule(Decision.LOOK, b"%b=" % key, introduces=True)
         return says
 
-    def _decisions(self, keys: AbstractSet[bytes], *, may_go: bool) -> Mapping[bytes, Decision]:
+    def _behind(self, keys: Sequence[bytes], probe: bytes) -> Sequence[Sequence[Detector]]:
+        """Return, for each key, what finds something that begins behind it."""
+        found = self._scanner.find_many([b"%b=%b" % (key, probe) for key in keys])
+        return [
+            [one.detector for one in found.get(index, ()) if one.start == len(key) + 1]
+            for index, key in enumerate(keys)
+        ]
+
+    def _decisions(self, keys: Sequence[bytes], *, may_go: bool) -> Mapping[bytes, Decision]:
         """Return what is decided of keys whose values are not looked at."""
         all_may_stay = self._allows_all or not may_go
         if all_may_stay and not (self._ignored or self._ignored_patterns or self._blocked):
-            return dict.fromkeys(keys & OWN_KEYS, Decision.OWN)
+            return dict.fromkeys(OWN_KEYS.intersection(keys), Decision.OWN)
         decisions = {key: self._decision(key, may_go=may_go) for key in keys}
         return {key: decision for key, decision in decisions.items() if decision is not Decision.LOOK}
 
@@ -156,14 +173,6 @@ class KeyRules:
         if may_go and not self._allows_all and key not in self._allowed:
             return Decision.REMOVE
         return Decision.MASK if _any(self._blocked, key) else Decision.LOOK
-
-
-def _probes(key: bytes) -> list[bytes]:
-    return [b"%b=%b" % (key, probe) for probe in (_PROBE, *_INTRODUCED)]
-
-
-_PROBES = b" ".join(_probes(b"%b"))
-"""All of them in one text, to be formatted with as many keys."""
 
 
 def _any(patterns: list[Any], key: bytes) -> bool:

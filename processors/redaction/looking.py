@@ -50,10 +50,11 @@ def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyR
     is_flat = not (value.array_value or value.kvlist_value)
     if type_ is not KeyValue:
         return () if is_flat else _looking_closely(dict(enumerate(pieces)), type_, rules, effort)
-    keys = set(read.key[:])
-    plain_keys = rules.plain({*keys, b""})
-    are_pairs = is_flat and len(read.key) == len(pieces)
-    if are_pairs and keys <= plain_keys and b"" in plain_keys:
+    written = read.key[:]
+    keys = dict.fromkeys([*written, b""]).keys()  # in their order, so that neighbours are looked at together
+    plain_keys = rules.plain(keys)
+    are_pairs = is_flat and len(written) == len(pieces)
+    if are_pairs and plain_keys is keys:
         return ()
     plain = {bytes((_KEY, len(key))) + key for key in plain_keys if len(key) < 0x80}
     if are_pairs and bytes((_KEY,)) <= min(pieces) and max(pieces) < bytes((_KEY + 1,)):  # so each has one key

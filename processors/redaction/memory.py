@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, filterfalse
 
 from processors.redaction.texts import TOO_MANY
-from processors.redaction.values import Verdict
+from processors.redaction.verdicts import Verdict
 
 Changes = Mapping[bytes, Verdict]
 """What becomes of pieces."""

@@ -14,7 +14,7 @@ from processors.redaction.memory import Memory
 from processors.redaction.places import Level, Places, holds_text
 from processors.redaction.pruning import Doomed, prune
 from processors.redaction.summary import Audit, Outcome
-from processors.redaction.values import Verdict
+from processors.redaction.verdicts import Verdict
 
 
 class Memories(NamedTuple):

@@ -13,6 +13,8 @@ from processors.redaction.detectors.effort import NODE, Effort
 
 TEXTS = {"string_value", "bytes_value"}
 NUMBERS = {"int_value", "double_value", "bool_value"}
+NESTED = {"array_value", "kvlist_value"}
+"""What is made of other values."""
 
 
 def readable(value: Any) -> bytes:

@@ -41,9 +41,10 @@ def email() -> Detector:
 
 def _is_address(text: bytes, match: Any) -> Span | None:
     start, end = match.span()
-    start += _length_of_escape(text, start)
+    escape = _length_of_escape(text, start)
+    start += escape
     address = text[start:end]
-    if not _STARTS.match(address):
+    if escape and not _STARTS.match(address):  # without one it was the pattern that looked
         return None
     is_remote = address.startswith(b"git@") and text[end : end + 1] == b":"
     return None if is_remote or address[address.rfind(b".") + 1 :].lower() in _FILES else (start, end)

@@ -105,16 +105,19 @@ class Scanner:
         """
         buffer = EDGE.join(texts)
         asked: Sequence[int] = self._hints.Match(buffer) or ()
-        cost = CANDIDATE * len(texts)
-        if len(asked) != 1 or self._detectors[asked[0]].sees_edges or effort.left < cost:
+        if len(asked) != 1:
             return None
         (index,) = asked
         detector, alone = self._detectors[index], self._alone[index]
-        if alone is None or not alone.fullmatch(buffer + EDGE):
-            ends = _ends(texts)
-            wholes = zip([0, *ends], [end - 1 for end in ends], strict=False)
-            if [detector.accept(buffer, match) for match in self._patterns[index].finditer(buffer)] != list(wholes):
-                return None
+        if alone is not None and alone.fullmatch(buffer + EDGE):
+            return detector
+        cost = CANDIDATE * len(texts)
+        if detector.sees_edges or effort.left < cost:
+            return None
+        ends = _ends(texts)
+        wholes = zip([0, *ends], [end - 1 for end in ends], strict=False)
+        if [detector.accept(buffer, match) for match in self._patterns[index].finditer(buffer)] != list(wholes):
+            return None
         effort.left -= cost
         return detector
 

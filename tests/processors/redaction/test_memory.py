@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.redaction.memory import Memory
-from processors.redaction.values import Verdict
+from processors.redaction.verdicts import Verdict
 
 ROOM = 1 << 20
 

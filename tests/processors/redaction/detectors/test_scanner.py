@@ -167,12 +167,19 @@ def test_where_all_texts_are_said_to_be_whole_findings_each_is_one_and_has_no_ot
 
 
 def test_texts_of_one_kind_are_whole_findings_for_as_much_as_it_costs_to_find_them():
-    texts = [b"10.0.0.%d" % n for n in range(9)]
+    texts = [b"123-45-67%02d" % n for n in range(9)]
     effort = Effort(2 * CANDIDATE * len(texts))
 
     names = [(detector := ALL.whole(texts, effort)) and detector.name for _ in range(3)]
 
-    assert ["ipv4", "ipv4", None] == names
+    assert ["ssn", "ssn", None] == names
+
+
+def test_addresses_are_whole_findings_however_many_there_are():
+    detector = ALL.whole([b"10.0.0.%d" % n for n in range(9)], Effort(0))
+
+    assert detector is not None
+    assert detector.name == "ipv4"
 
 
 def test_words_introduce_nothing_in_another_text():
