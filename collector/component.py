@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, field_serializer
+from pydantic import ConfigDict, field_serializer
 
 from collector.batch import Signal
 from collector.errors import DropReason
+from collector.exact_model import ExactModel
 
 
 class Clock(Protocol):
@@ -63,8 +64,8 @@ class ComponentTelemetry(Protocol):
         """Have `read()` called whenever somebody looks at the metrics."""
 
 
-class ComponentConfig(BaseModel):
-    """What a user may write under a component's key.  Unknown keys are errors."""
+class ComponentConfig(ExactModel):
+    """What a user may write under a component's key.  Unknown keys are errors, and so is `true` for a number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

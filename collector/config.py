@@ -30,6 +30,7 @@ from collector.batch import Signal
 from collector.config_types import Duration
 from collector.environment import Substitution
 from collector.errors import ConfigError
+from collector.exact_model import ExactModel
 from collector.mistakes import Mistake, check, validate
 from collector.net.endpoint import Endpoint
 from collector.yaml_tree import Folders, Node, load, merge
@@ -49,7 +50,7 @@ _Section = Annotated[
 ]
 
 
-class _Model(BaseModel):
+class _Model(ExactModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create
 from pydantic.fields import FieldInfo
 
 from collector.batch import Batch, Signal
+from collector.exact_model import ExactModel
 from collector.portions import Indivisible
 from collector.records.mapping import map_records
 from collector.records.metrics import Metric
@@ -37,6 +38,10 @@ OfMetric: TypeAlias = Callable[Concatenate[Metric, P], Metric | None]
 _POSITIONAL = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
 _RESERVED = "plugin"
 """The key of every component that names the file it is loaded from."""
+
+
+class _Settings(ExactModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class RecordFunction(Generic[P, R]):
@@ -113,10 +118,9 @@ def _config(function: Callable[..., Any]) -> type[BaseModel]:
         raise TypeError(f"{name}() never returns its record: return it to keep it, or None to drop it")
     annotations = _annotations(function, parameters[1:])
     fields: dict[str, Any] = {p.name: _field(name, p, annotations) for p in parameters[1:]}
-    config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Field name .* shadows an attribute")
-        model: type[BaseModel] = create_model(f"{name}_config", __config__=config, **fields)
+        model: type[BaseModel] = create_model(f"{name}_config", __base__=_Settings, **fields)
     return model
 
 
