@@ -30,14 +30,13 @@ def measure(scenario: IdleScenario, cores: Cores, *, rounds: int, seconds: float
 def _at_rest(
     scenario: IdleScenario, cores: Cores, folder: Path, seconds: float, *, with_peer: bool
 ) -> Iterator[Figure]:
-    nobody = processes.free_port()  # exporters connect when they have something to send
-    with cores.measured():
-        relays = [processes.collector(scenario.collector, nobody, folder)]
-        if with_peer and (peer := processes.peer(scenario.peer, nobody, folder)):
-            relays.append(peer)
+    (nobody,) = processes.free_ports(1)  # exporters connect when they have something to send
+    relays: list[Relay] = []
     try:
-        for relay in relays:
-            relay.wait_until_it_listens("grpc")
+        with cores.measured():
+            relays.append(processes.collector(scenario.collector, nobody, folder, "grpc"))
+            if with_peer and (peer := processes.peer(scenario.peer, nobody, folder, "grpc")):
+                relays.append(peer)
         time.sleep(SETTLING)
         measured = _watch(relays, seconds)
     finally:

@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -21,6 +21,9 @@ import yaml
 
 _START_DEADLINE = 20.0
 _STOP_DEADLINE = 40.0
+_ATTEMPTS = 3
+"""How often a relay is started whose ports turn out to be taken."""
+_TAKEN = re.compile("address (is )?already in use", re.IGNORECASE)
 _DROPPED = re.compile(r'^pyotelcol_dropped_items_total\{.*signal="(\w+)",reason="(\w+)"\} (\d+)$', re.MULTILINE)
 _VARIABLE = re.compile(r"\$\{env:(\w+)\}")
 
@@ -29,10 +32,17 @@ class BrokenError(Exception):
     """A process died, did not start, or lost data: there is no figure."""
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+class AddressTakenError(BrokenError):
+    """Somebody else listens where a process should: with other ports it may start."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports, all different, that nobody listens on now; somebody else may before they are used."""
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [int(listener.getsockname()[1]) for listener in listeners]
 
 
 class Cores:
@@ -79,9 +89,17 @@ class Tool:
             BrokenError: the process died.
         """
         assert self._process.stdin
-        assert self._process.stdout
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
+        return self.hear()
+
+    def hear(self) -> dict[str, Any]:
+        """Return what it says next, asked or not.
+
+        Raises:
+            BrokenError: the process died.
+        """
+        assert self._process.stdout
         if not (line := self._process.stdout.readline()):
             raise BrokenError(f"{self._process.args!r} died")
         answer: dict[str, Any] = json.loads(line)
@@ -108,15 +126,28 @@ class Relay:
     def wait_until_it_listens(self, protocol: str) -> None:
         """
         Raises:
+            AddressTakenError: it ended since somebody else listens on one of its ports.
             BrokenError: it does not, in time.
         """
-        deadline = time.monotonic() + _START_DEADLINE
+        deadline, port = time.monotonic() + _START_DEADLINE, self.port(protocol)
         while time.monotonic() < deadline and self._process.poll() is None:
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", self.port(protocol))) == 0:
-                    return
+            if self._listens_on(port):
+                return
             time.sleep(0.05)
-        raise BrokenError(f"{self.name} does not listen: {self.log_tail()}")
+        message = f"{self.name} does not listen: {self.log_tail()}"
+        raise AddressTakenError(message) if _TAKEN.search(self.log_tail()) else BrokenError(message)
+
+    def _listens_on(self, port: int) -> bool:
+        """Whether it does itself: somebody else may have taken the port, and would answer."""
+        try:
+            sockets = [
+                each
+                for process in (self._proc, *self._proc.children(recursive=True))
+                for each in process.net_connections("tcp")
+            ]
+        except psutil.Error:  # it has just ended
+            return False
+        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in sockets)
 
     def cpu_seconds(self) -> float:
         """Return user and system time of all its threads and children so far."""
@@ -158,8 +189,31 @@ class Relay:
 
 def ports(sink: int) -> dict[str, str]:
     """Choose the ports of one relay; returns the environment that its configuration refers to."""
-    own = {f"BENCH_{what}": str(free_port()) for what in ("GRPC", "HTTP", "METRICS")}
+    names = ("GRPC", "HTTP", "METRICS")
+    own = {f"BENCH_{name}": str(port) for name, port in zip(names, free_ports(len(names)), strict=True)}
     return {**own, "BENCH_SINK": str(sink)}
+
+
+def listening(start: Callable[[], Relay], protocol: str) -> Relay:
+    """Start a relay that listens; with other ports if somebody else has taken one in the meantime.
+
+    Raises:
+        BrokenError: it does not listen, in time, or a port was taken several times.
+    """
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        relay = start()
+        try:
+            relay.wait_until_it_listens(protocol)
+        except AddressTakenError:
+            relay.stop()
+            if not attempts_left:
+                raise
+        except BaseException:
+            relay.stop()
+            raise
+        else:
+            return relay
+    raise AssertionError("unreachable")
 
 
 def command(config: Mapping[str, Any], folder: Path, *subcommand: str) -> list[str]:
@@ -169,8 +223,10 @@ def command(config: Mapping[str, Any], folder: Path, *subcommand: str) -> list[s
     return [sys.executable, "-m", "collector", *subcommand, "--config", str(path)]
 
 
-def collector(config: Mapping[str, Any], sink: int, folder: Path) -> Relay:
-    return Relay("pyotelcol", command(config, folder), ports(sink), folder / "pyotelcol.log")
+def collector(config: Mapping[str, Any], sink: int, folder: Path, protocol: str) -> Relay:
+    """Start the collector and wait until it listens; raises as `listening`."""
+    written = command(config, folder)
+    return listening(lambda: Relay("pyotelcol", written, ports(sink), folder / "pyotelcol.log"), protocol)
 
 
 def peer_binary() -> Path | None:
@@ -179,12 +235,19 @@ def peer_binary() -> Path | None:
     return Path(found.origin).parent / "rotel-agent" if found and found.origin else None
 
 
-def peer(flags: Sequence[str], sink: int, folder: Path) -> Relay | None:
-    """Start the peer with the same settings; None where it is not installed."""
+def peer(flags: Sequence[str], sink: int, folder: Path, protocol: str) -> Relay | None:
+    """Start the peer with the same settings and wait until it listens; None where it is not installed.
+
+    Raises as `listening`.
+    """
     binary = peer_binary()
     if binary is None:
         return None
-    chosen = ports(sink)
     own = [f"--log-file={folder / 'rotel-agent.log'}", f"--pid-file={folder / 'rotel-agent.pid'}"]
-    written = [_VARIABLE.sub(lambda found: chosen[found[1]], flag) for flag in flags]
-    return Relay("rotel", [str(binary), "start", *own, *written], chosen, folder / "rotel.log")
+
+    def start() -> Relay:
+        chosen = ports(sink)
+        written = [_VARIABLE.sub(lambda found: chosen[found[1]], flag) for flag in flags]
+        return Relay("rotel", [str(binary), "start", *own, *written], chosen, folder / "rotel.log")
+
+    return listening(start, protocol)

@@ -130,18 +130,17 @@ def rig(
         BrokenError: something does not start, or does not stop.
     """
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        folder, port = Path(name), processes.free_port()
+        folder = Path(name)
         with cores.tools():
-            sink = Tool("bench.sink", str(port), *(["--stamped"] if stamped else []))
+            sink = Tool("bench.sink", *(["--stamped"] if stamped else []))
             stack.callback(sink.stop)
             generator = Tool("bench.load")
             stack.callback(generator.stop)
+        port = sink.hear()["port"]
         with cores.measured():
-            started = [processes.collector(scenario.collector, port, folder)]
-            if with_peer and (peer := processes.peer(scenario.peer, port, folder)):
+            started = [processes.collector(scenario.collector, port, folder, scenario.protocol)]
+            stack.callback(started[0].stop)
+            if with_peer and (peer := processes.peer(scenario.peer, port, folder, scenario.protocol)):
+                stack.callback(peer.stop)
                 started.append(peer)
-        for relay in started:
-            stack.callback(relay.stop)
-        for relay in started:
-            relay.wait_until_it_listens(scenario.protocol)
         yield Rig(sink, generator, started, getattr(scenario, "drops", ()))

@@ -1,6 +1,7 @@
 """The backend: a process that takes OTLP over gRPC, counts it and tells how old it was.
 
-`python -m bench.sink PORT`.  A line on its standard input asks for what arrived so far.
+`python -m bench.sink` listens where the system has a port to spare, and says which as its first line.  From then on a
+line on its standard input asks for what arrived so far.
 """
 
 from __future__ import annotations
@@ -68,21 +69,22 @@ def _method(arrivals: Arrivals, signal: Signal) -> Callable[[bytes, Any], bytes]
     return export
 
 
-def serve(arrivals: Arrivals, port: int) -> grpc.Server:
+def serve(arrivals: Arrivals) -> tuple[grpc.Server, int]:
+    """Return a server that runs, and the port that the system chose."""
     server = grpc.server(ThreadPoolExecutor(2), options=_LIMITS)
     for signal in RECORD_SIGNALS:
         service, method = SHAPES[signal].rpc[1:].split("/")
         handler = grpc.unary_unary_rpc_method_handler(_method(arrivals, signal))
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
-    server.add_insecure_port(f"127.0.0.1:{port}")
+    port = int(server.add_insecure_port("127.0.0.1:0"))
     server.start()
-    return server
+    return server, port
 
 
 def main() -> None:
-    port, *options = sys.argv[1:]
-    arrivals = Arrivals(stamped="--stamped" in options)
-    server = serve(arrivals, int(port))
+    arrivals = Arrivals(stamped="--stamped" in sys.argv[1:])
+    server, port = serve(arrivals)
+    print(json.dumps({"port": port}), flush=True)
     for _ in sys.stdin:
         print(json.dumps(arrivals.report()), flush=True)
     server.stop(grace=None).wait()

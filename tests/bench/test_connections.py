@@ -7,7 +7,6 @@ from aiohttp import web
 
 from bench.load import Order, Run
 from bench.payloads import bodies
-from bench.processes import free_port
 from bench.sink import Arrivals, serve
 from collector.batch import SHAPES, Signal
 
@@ -16,8 +15,8 @@ ORDER = {"protocol": "grpc", "payload": "traces", "items": 10, "seconds": 0.1, "
 
 @pytest.fixture
 def sink():
-    arrivals, port = Arrivals(stamped=True), free_port()
-    server = serve(arrivals, port)
+    arrivals = Arrivals(stamped=True)
+    server, port = serve(arrivals)
     yield arrivals, port
     server.stop(grace=None).wait()
 
