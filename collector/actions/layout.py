@@ -49,7 +49,7 @@ NAMES: Mapping[Signal, tuple[str, str, str]] = {
 }
 _ATTRIBUTES: Mapping[str, Any] = {
     "names": Merged(key=EVERY, value=OPAQUE),  # what is not declared takes longer to read than what is
-    "whether named": {"key": REQUIRED},
+    "whether named": {"key": REQUIRED, "value": OPAQUE},
 }
 
 

@@ -33,14 +33,14 @@ def limit_steps(config: LimitConfig, settings: Settings) -> Sequence[Step]:
 def _edit(key: bytes, config: LimitConfig, seen: dict[bytes, set[bytes]], counters: _Counters) -> KeyEdit:
     seen_of_key = seen.setdefault(key, set())
     limited = _Limited(key, config.max_values_per_key, seen_of_key, config.overflow_value, counters.of(key.decode()))
-    return KeyEdit(key, limited, is_counted=True, all_stay=limited.all_stay)
+    return KeyEdit(key, limited, is_counted=True, rewrite_many=limited.of_many, all_stay=limited.all_stay)
 
 
 def _edit_of_any(key: bytes, config: LimitConfig, seen: dict[bytes, set[bytes]], counters: _Counters) -> KeyEdit:
     if len(key) <= _LONGEST_KEY and (key in seen or len(seen) < _MOST_KEYS):
         return _edit(key, config, seen, counters)
     limited = _Limited(key, 0, set(), config.overflow_value, counters.of(_FURTHER_KEYS))
-    return KeyEdit(key, limited, is_counted=True)
+    return KeyEdit(key, limited, is_counted=True, rewrite_many=limited.of_many)
 
 
 class _Counters:
@@ -68,14 +68,22 @@ class _Limited:
         self._counter = counter
 
     def __call__(self, pair: bytes) -> bytes:
-        known = pair if len(pair) <= _LONGEST else blake2b(pair, digest_size=16).digest()
-        if known in self._seen or pair == self._overflow:
-            return pair
-        if len(self._seen) < self._most:
-            self._seen.add(known)
-            return pair
-        self._counter.add(1)
-        return self._overflow
+        return self.of_many([pair])[0]
+
+    def of_many(self, pairs: Sequence[bytes]) -> list[bytes]:
+        """Return what becomes of many KeyValues; what is empty stays so."""
+        after, beyond = [], 0
+        for pair in pairs:
+            known = pair if len(pair) <= _LONGEST else blake2b(pair, digest_size=16).digest()
+            if pair and known not in self._seen and pair != self._overflow:
+                if len(self._seen) < self._most:
+                    self._seen.add(known)
+                else:
+                    pair, beyond = self._overflow, beyond + 1  # noqa: PLW2901  it is what the pair becomes
+            after.append(pair)
+        if beyond:
+            self._counter.add(beyond)
+        return after
 
     def all_stay(self, pairs: Sequence[bytes]) -> bool:
         """Whether all of these were seen before; empty ones are none."""

@@ -78,6 +78,8 @@ def key_of(pair: bytes) -> bytes:
 
 def is_value(wire: bytes, at: int, end: int) -> bool:
     """Whether the field at this offset, by its length, is all that is left up to the end."""
+    if at + 1 < end and wire[at + 1] < SHORT:
+        return at + 2 + wire[at + 1] == end
     try:
         size, start = varint(wire, at + 1, end)
     except WireError:

@@ -11,7 +11,7 @@ from collector.actions.groups import Group
 _PORTION = 512
 """Records at a time: so many that what is made on the way stays in the processor's cache."""
 _ATTEMPTS = 4
-"""Times to leave out what is odd, which is found at two times, and again if the first record that is left is another."""
+"""Times to leave out what is odd: it is found in two steps, and the first record, which tells the order, may be odd."""
 
 
 def edited(

@@ -11,7 +11,7 @@ from collector.actions.groups import MOST_KEYS, grouped
 from collector.actions.layout import Holder
 from collector.actions.limit import limit_steps
 from collector.actions.portions import edited
-from collector.actions.steps import DELETE, KeyEdit, Matching, Step, apply, steps_of
+from collector.actions.steps import Matching, Step, apply, delete, steps_of
 from collector.component import Settings
 from collector.patterns import compile_pattern
 
@@ -46,7 +46,7 @@ def _allow_list(keys: Sequence[str], patterns: Sequence[str]) -> Step:
     def is_meant(key: bytes) -> bool:
         return key not in kept and not any(search(key) for search in searches)
 
-    return Matching(is_meant, lambda key: KeyEdit(key, DELETE))
+    return Matching(is_meant, delete)
 
 
 class Program:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, TypeAlias
 
 from collector.actions.config import DEEPEST, ActionConfig, ActionName
@@ -53,9 +54,6 @@ class Constant:
         return self.pair
 
 
-DELETE = Constant(b"")
-
-
 def keep(pair: bytes) -> bytes:
     """Return what becomes of an attribute that stays."""
     return pair
@@ -70,10 +68,12 @@ class KeyEdit:
     absent: bytes = b""
     """The KeyValue that is added where the key is not there; empty for none."""
     is_counted: bool = False
+    rewrite_many: Callable[[Sequence[bytes]], list[bytes]] | None = None
+    """The same as `rewrite` for many; what is empty, as there is none, stays so, and `absent` is empty."""
     all_stay: Callable[[Sequence[bytes]], bool] | None = None
-    """Says of KeyValues of this key, and of empty ones where there is none, whether `rewrite` makes the same of all."""
+    """Says of many, some of which may be empty, whether `rewrite` makes the same of all."""
 
-    @property
+    @cached_property
     def keys(self) -> frozenset[bytes]:
         return frozenset({self.key})
 
@@ -94,9 +94,9 @@ class KeyEdit:
 
     def rewritten(self, pairs: Sequence[bytes]) -> list[bytes]:
         """Return what becomes of the KeyValues of many records; one that is not there is empty."""
+        if self.rewrite_many:
+            return self.rewrite_many(pairs)
         rewrite, absent = self.rewrite, self.absent
-        if isinstance(rewrite, Hasher) and all(pairs):
-            return rewrite.of_many(pairs)
         return [rewrite(pair) if pair else absent for pair in pairs]
 
 
@@ -110,7 +110,7 @@ class FromContext:
     default: bytes
     is_counted = False
 
-    @property
+    @cached_property
     def keys(self) -> frozenset[bytes]:
         return frozenset({self.key})
 
@@ -140,7 +140,7 @@ class FromAttribute:
     default: bytes
     is_counted = False
 
-    @property
+    @cached_property
     def keys(self) -> frozenset[bytes]:
         return frozenset({self.key, self.source})
 
@@ -224,9 +224,9 @@ def steps_of(action: ActionConfig) -> Iterator[Step]:
     key = action.key.encode()
     match action.action:
         case ActionName.DELETE:
-            yield from _by_key_and_pattern(action, lambda _: DELETE)
+            yield from _by_key_and_pattern(action, delete)
         case ActionName.HASH:
-            yield from _by_key_and_pattern(action, Hasher)
+            yield from _by_key_and_pattern(action, _hash)
         case ActionName.EXTRACT if action.pattern:
             yield Extract(key, action.pattern)
         case ActionName.CONVERT if action.converted_type:
@@ -235,13 +235,21 @@ def steps_of(action: ActionConfig) -> Iterator[Step]:
             yield _put_step(action, key)
 
 
-def _by_key_and_pattern(action: ActionConfig, rewriter: Callable[[bytes], Rewrite]) -> Iterator[Step]:
+def delete(key: bytes) -> KeyEdit:
+    return KeyEdit(key, Constant(b""))
+
+
+def _hash(key: bytes) -> KeyEdit:
+    hasher = Hasher(key)
+    return KeyEdit(key, hasher, rewrite_many=hasher.of_many)
+
+
+def _by_key_and_pattern(action: ActionConfig, edit_of: Callable[[bytes], KeyEdit]) -> Iterator[Step]:
     if action.key:
-        key = action.key.encode()
-        yield KeyEdit(key, rewriter(key))
+        yield edit_of(action.key.encode())
     if action.pattern:
         search = compile_pattern(action.pattern).search
-        yield Matching(lambda key: search(key) is not None, lambda key: KeyEdit(key, rewriter(key)))
+        yield Matching(lambda key: search(key) is not None, edit_of)
 
 
 def _put_step(action: ActionConfig, key: bytes) -> Step:

@@ -50,6 +50,7 @@ class Hasher:
         return self.of_many([pair])[0]
 
     def of_many(self, pairs: Sequence[bytes]) -> list[bytes]:
+        """Return what becomes of many KeyValues; what is empty stays so."""
         # nearly all values are texts, which are hashed where they stand
         begins, hashed, of_any = self._texts, self._hashed, self._of_any
         return [
@@ -60,6 +61,8 @@ class Hasher:
         ]
 
     def _of_any(self, pair: bytes) -> bytes:
+        if not pair:
+            return pair
         digest = _digest(KeyValue.FromString(pair).value)
         return self._hashed + digest if digest else self._empty
 
