@@ -73,7 +73,7 @@ class _Known(NamedTuple):
 
     rules: dict[bytes, Rule]
     plain: set[bytes]
-    """Keys that say nothing, as nearly all; they are among the rules only if the user lists them."""
+    """Keys that say nothing, as nearly all; those that are listed, or were asked for one by one, have a rule too."""
 
 
 class KeyRules:
@@ -93,9 +93,12 @@ class KeyRules:
     def rule(self, key: bytes, *, may_go: bool = True) -> Rule:
         """Return the rule for a key, UTF-8; it need not be allowed where it may not go: in maps in attributes."""
         rules, plain = known = self._of_attributes if may_go else self._of_entries
-        if key not in rules and key not in plain:
-            self._learn([key], known, may_go=may_go)
-        return rules.get(key) or Rule(Decision.LOOK, b"%b=" % key)
+        found = rules.get(key)
+        if found is None:
+            if key not in plain:
+                self._learn([key], known, may_go=may_go)
+            found = rules.setdefault(key, Rule(Decision.LOOK, b"%b=" % key))
+        return found
 
     def learn(self, keys: AbstractSet[bytes], *, may_go: bool = True) -> None:
         """Find the rules of many keys at once, at a tenth of what they cost one by one."""

@@ -42,6 +42,9 @@ def _read_long(pair: bytes) -> TextPair | None:
 
 def write(key: bytes, text: bytes) -> bytes:
     """Return the serialised KeyValue of a key, not empty, and a text."""
+    length = len(text)
+    if len(key) < 0x80 and length + 2 < 0x80:
+        return b"\x0a%c%b\x12%c\x0a%c%b" % (len(key), key, length + 2, length, text)
     value = write_text(text)
     return b"\x0a%b%b\x12%b%b" % (_varint(len(key)), key, _varint(len(value)), value)
 

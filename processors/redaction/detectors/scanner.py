@@ -59,17 +59,19 @@ class Scanner:
         if match is None and not starts:
             return ()
         ends = list(accumulate(map(len, values))) if are_framed else _ends(values)
-        found = {bisect_right(ends, start) for start in starts}
-        last, search = 0, self._hint.search
+        found = [bisect_right(ends, start) for start in starts]
+        search, index = self._hint.search, 0
         while match is not None:
             start, end = match.span()
-            first = last = bisect_right(ends, start, last)
-            found.add(first)
-            if end > ends[first]:
-                last = bisect_right(ends, end - 1, first)
-                found.update(range(first, last + 1))
-            match = search(buffer, ends[last])
-        return sorted(found)
+            if start >= ends[index]:  # where many hit, the next one often stands in the next value
+                index = bisect_right(ends, start, index)
+            found.append(index)
+            while end > ends[index]:
+                index += 1
+                found.append(index)
+            match = search(buffer, ends[index])
+            index += 1
+        return sorted(set(found))
 
     def find(self, text: bytes) -> list[Finding]:
         """Return what is in one text, sorted by offset and without overlaps.
