@@ -12,8 +12,8 @@ from collector.patterns import compile_pattern
 from processors.redaction.config import RedactionConfig
 from processors.redaction.detectors.detector import Detector
 from processors.redaction.detectors.scanner import Scanner
+from processors.redaction.policy import TOO_MANY
 from processors.redaction.summary import OWN_KEYS
-from processors.redaction.texts import TOO_MANY
 
 _REMEMBERED, _REMEMBERED_BYTES = 10_000, 1 << 20
 """How many keys are remembered from one request to the next, and bytes of all."""

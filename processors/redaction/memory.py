@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, filterfalse
 
-from processors.redaction.texts import TOO_MANY
+from processors.redaction.policy import TOO_MANY
 from processors.redaction.verdicts import Verdict
 
 Changes = Mapping[bytes, Verdict]

@@ -12,9 +12,10 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from processors.redaction.config import RedactionConfig, Summary, UnknownFields
 from processors.redaction.detectors.effort import NODE, Effort
 from processors.redaction.keys import Decision, KeyRules, Rule
+from processors.redaction.policy import Masked, Policy
 from processors.redaction.scalars import NESTED, NUMBERS, TEXTS, readable
 from processors.redaction.summary import Outcome
-from processors.redaction.texts import Asked, Masked, Policy, TextMask
+from processors.redaction.texts import Asked, TextMask
 from processors.redaction.verdicts import Verdict
 
 BLOCKED_KEYS = "blocked_key_patterns"

@@ -2,100 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from operator import itemgetter
-from typing import Any, NamedTuple
 
-from collector.patterns import compile_pattern
-from processors.redaction.config import DetectorConfig, RedactionConfig
-from processors.redaction.detectors.catalogue import BUILT_IN, builtin
-from processors.redaction.detectors.detector import Detector, Finding, custom, whole
+from processors.redaction.detectors.detector import Detector, Finding
 from processors.redaction.detectors.effort import Effort, ExhaustedError
 from processors.redaction.detectors.scanner import Scanner
-from processors.redaction.modes import HASHED, HASHED_PREFIX, Action, action, mask
+from processors.redaction.policy import TOO_MANY, WHOLE, Masked, Policy
 
-BLOCKED_VALUES = "blocked_values"
-"""What the patterns of the Collector's setting are called where detectors are counted."""
-TOO_MANY = Detector("too_many_findings", b"***", "", "")
-"""What texts are counted under that were masked as a whole, since the request they are in has too many findings."""
 _ROUNDS = 4
 """How often a text is looked at.  Masking can bring together what was apart, and a replacement can be a finding."""
 _REMEMBERED, _SHORT = 1024, 256
 """How many masked texts are known to have nothing left, and bytes of those."""
-_STARS = b"**"
-_WHOLE = b"***"
-_CUSTOM_REPLACEMENT = b"***"
-
-
-class Masked(NamedTuple):
-    """A text in which something was found."""
-
-    text: bytes
-    hits: tuple[str, ...]
-    """The detector of each finding."""
-    removes: bool
-    drops: bool
-
-
-class Policy:
-    """Which detectors there are, and what is done with what they find."""
-
-    def __init__(self, config: RedactionConfig) -> None:
-        own = [_detector(name, options) for name, options in config.detectors.items()]
-        blocked = [replace(custom(BLOCKED_VALUES, text, b""), accept=whole) for text in config.blocked_values]
-        self.detectors: Sequence[Detector] = [*own, *blocked]
-        self.mask = mask(config)
-        self.actions = {BLOCKED_VALUES: self.mask, TOO_MANY.name: Action(lambda _: _WHOLE, writes=_WHOLE)}
-        """What is done with the findings of each detector."""
-        self._once = {BLOCKED_VALUES} if config.hash_function else set()
-        self._spared: dict[str, list[Any]] = {}
-        for detector in own:
-            options = config.detectors[detector.name]
-            self.actions[detector.name] = action(options, detector.replacement, config.key, config.hmac_key_id)
-            self._spared[detector.name] = [compile_pattern(text) for text in options.allowed]
-        self.wholes = {
-            name: Masked(one.writes, (name,), one.removes, one.drops)
-            for name, one in self.actions.items()
-            if one.writes
-        }
-        """What becomes of texts that are a finding as they stand, by detector, where that is always the same."""
-        self.spares_some = any(self._spared.values())
-        """Whether there may be a finding that the user allows."""
-        self._allowed = [compile_pattern(text) for text in config.allowed_values]
-        fixed = sorted({one.writes for one in self.actions.values() if one.writes}, key=lambda text: (-len(text), text))
-        self._signs = [HASHED_PREFIX, *(text for text in fixed if _STARS not in text)]
-        """What one of stands in each text that masking wrote, or stars."""
-        self._written = compile_pattern("|".join([HASHED, *(re.escape(text.decode()) for text in fixed)]))
-        self.is_simple = not self._allowed and not self.spares_some and self._signs == [HASHED_PREFIX]
-        """Whether all findings count in a text that has neither stars nor what a hash begins with."""
-
-    def allows(self, text: bytes) -> bool:
-        """Say whether one of `allowed_values` is in a text."""
-        return bool(self._allowed) and any(pattern.search(text) is not None for pattern in self._allowed)
-
-    def is_done(self, detector: str) -> bool:
-        """Say whether what a detector finds in a text that has been masked is left: a hash would be hashed again."""
-        return detector in self._once
-
-    def spares(self, finding: Finding, secret: bytes) -> bool:
-        """Say whether a finding is one that the user allows."""
-        return any(pattern.search(secret) is not None for pattern in self._spared.get(finding.detector.name, ()))
-
-    def written(self, text: bytes) -> list[tuple[int, int]]:
-        """Return where in a text there is what masking has written before."""
-        if _STARS not in text and not [sign for sign in self._signs if sign in text]:
-            return []
-        return [match.span() for match in self._written.finditer(text)]
-
-
-def _detector(name: str, options: DetectorConfig) -> Detector:
-    if name in BUILT_IN:
-        return builtin(name)
-    return custom(name, options.regex or "", _CUSTOM_REPLACEMENT)
-
 
 Asked = tuple[bytes, bytes, bool]
 """A text that is to be masked, UTF-8 or bytes that may hold some; what is to be read before it, such as `ssn=`, if
@@ -133,12 +52,9 @@ class TextMask:
         Returns:
             None if that is not so, or not found out in less time than `many` takes.
         """
-        detector = self._scanner.whole(texts, self._effort) if self._policy.is_simple else None
+        detector = self._scanner.whole(texts, self._effort) if self._policy.takes_all(b" ".join(texts)) else None
         masked = self._policy.wholes.get(detector.name) if detector else None
         if masked is None or masked.text in texts:
-            return None
-        together = b" ".join(texts)
-        if _STARS in together or HASHED_PREFIX in together:
             return None
         new = before + masked.text
         if new not in self._clean:
@@ -177,11 +93,10 @@ class TextMask:
 
     def as_secret(self, text: bytes, detector: Detector) -> Masked | None:
         """Mask all of a text whose key says that it is a secret of this detector."""
-        if self._policy.is_simple and _STARS not in text and HASHED_PREFIX not in text:
-            masked = self._policy.wholes.get(detector.name)
-            return masked if masked and masked.text != text else self._without(text, [Finding(0, len(text), detector)])
         finding = Finding(0, len(text), detector)
-        if self._policy.allows(text) or self._is_settled(text, finding, self._policy.written(text)):
+        if not self._policy.takes_all(text) and (
+            self._policy.allows(text) or self._is_settled(text, finding, self._policy.written(text))
+        ):
             return None
         return self._without(text, [finding])
 
@@ -202,7 +117,7 @@ class TextMask:
     def _first(self, text: bytes, found: Sequence[Finding]) -> Masked | None:
         if not found:
             return None
-        if self._policy.is_simple and _STARS not in text and HASHED_PREFIX not in text:
+        if self._policy.takes_all(text):
             return self._without(text, found)
         findings = self._meant(text, found)
         if not findings or self._policy.allows(text):
@@ -222,7 +137,7 @@ class TextMask:
                 return masked if masked.text != original else None
             hits, removes, drops = masked.hits + new.hits, masked.removes or new.removes, masked.drops or new.drops
             masked = Masked(new.text, hits, removes, drops)
-        return masked and masked._replace(text=_WHOLE)
+        return masked and masked._replace(text=WHOLE)
 
     def _meant(self, text: bytes, found: Sequence[Finding]) -> Sequence[Finding]:
         if not found:

@@ -10,15 +10,16 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from processors.redaction.columns import FEWEST, Column, columns
 from processors.redaction.config import RedactionConfig, Summary, UnknownFields
+from processors.redaction.dependence import depending_on_keys
 from processors.redaction.detectors.effort import Effort, ExhaustedError
 from processors.redaction.detectors.scanner import Scanner
 from processors.redaction.keys import Decision, KeyRules, Rule
-from processors.redaction.looking import depending_on_keys
 from processors.redaction.messages import BODY, MessageMask
 from processors.redaction.pairs import read, read_text, write, write_text
+from processors.redaction.policy import TOO_MANY, Masked, Policy
 from processors.redaction.scalars import NESTED, with_numbers
 from processors.redaction.summary import Audit, Outcome
-from processors.redaction.texts import TOO_MANY, Asked, Masked, Policy, TextMask
+from processors.redaction.texts import Asked, TextMask
 from processors.redaction.verdicts import Verdict
 
 _WHOLE = "***"

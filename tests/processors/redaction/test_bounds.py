@@ -14,7 +14,7 @@ from processors.redaction.detectors.catalogue import BUILT_IN
 from processors.redaction.detectors.effort import MOST, Effort
 from processors.redaction.detectors.scanner import Scanner
 from processors.redaction.keys import KeyRules
-from processors.redaction.texts import Policy
+from processors.redaction.policy import Policy
 from tests.bad_input.messages import attribute, field, span, text
 from tests.processors.redaction.masking import counter, run
 from tests.timing import cpu_seconds

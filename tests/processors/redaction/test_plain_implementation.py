@@ -14,7 +14,8 @@ from collector.testing import settings
 from processors.redaction.config import RedactionConfig
 from processors.redaction.detectors.scanner import Scanner
 from processors.redaction.keys import Decision, KeyRules, Rule
-from processors.redaction.texts import Policy, TextMask
+from processors.redaction.policy import Policy
+from processors.redaction.texts import TextMask
 from tests.processors.redaction.masking import KEY
 from tests.processors.redaction.requests import random_request, unusual
 

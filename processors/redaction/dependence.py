@@ -1,4 +1,4 @@
-"""Which of many serialised attributes or values have to be looked at for the keys in them."""
+"""For which serialised attributes or values not only their text decides, but a key in them too."""
 
 from __future__ import annotations
 
