@@ -41,7 +41,7 @@ class _Memory(Generic[Q, A]):
             return list(map(self._known.__getitem__, questions))
         except KeyError:
             pass
-        new = [question for question in questions if question not in self._known]
+        new = list(dict.fromkeys(question for question in questions if question not in self._known))
         if 2 * len(new) > len(questions):
             self._pause = _PAUSE
         answers = dict(zip(new, self._ask(new), strict=True))
