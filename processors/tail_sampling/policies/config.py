@@ -151,6 +151,19 @@ class OttlConditionConfig(ComponentConfig):
         return self
 
 
+_MOST_KEYS = 10_000
+"""Keys whose rates are worked out in some ten milliseconds; it is done at once, and takes 12 s for a million."""
+
+
+def _not_too_many(keys: int) -> int:
+    if keys > _MOST_KEYS:
+        raise ValueError(
+            f"must be at most {_MOST_KEYS}: nothing else happens while the rates of all keys are worked out; choose "
+            "`fields` with fewer values"
+        )
+    return keys
+
+
 class _RatesConfig(ComponentConfig):
     fields: list[Annotated[str, Field(min_length=1)]] = Field(
         min_length=1,
@@ -171,7 +184,9 @@ class _RatesConfig(ComponentConfig):
     age_out_value: float | None = Field(
         default=None, ge=0, description="A key is forgotten when it has fewer spans on average; `weight` unless given."
     )
-    max_keys: int = Field(default=500, ge=1, description="Keys that are counted in each interval, and remembered.")
+    max_keys: Annotated[int, AfterValidator(_not_too_many)] = Field(
+        default=500, ge=1, description="Keys that are counted in each interval, and remembered; 10,000 at most."
+    )
     overflow_sample_rate: int = Field(
         default=1, ge=1, description="The rate of keys beyond `max_keys`: of how many one is kept; 1 keeps all."
     )
