@@ -243,6 +243,12 @@ def test_one_of_one_is_always_kept_and_stands_for_itself() -> None:
     assert {(Vote.SAMPLED, sampling.ALWAYS)} == {(verdict.vote, verdict.threshold) for verdict in verdicts}
 
 
+_TOO_MANY_KEYS = (
+    "max_keys: must be at most 10000: nothing else happens while the rates of all keys are worked out; choose `fields` "
+    "with fewer values"
+)
+
+
 @pytest.mark.parametrize(
     ("setting", "mistake"),
     [
@@ -250,11 +256,7 @@ def test_one_of_one_is_always_kept_and_stands_for_itself() -> None:
         ("fields: [a], weight: 0", "weight: must be greater than 0"),
         ("fields: [a], adjustment_interval: 0", "adjustment_interval: must be greater than or equal to 0.001"),
         ("fields: [a], max_keys: 0", "max_keys: must be greater than or equal to 1"),
-        (
-            "fields: [a], max_keys: 10001",
-            "max_keys: must be at most 10000: nothing else happens while the rates of all keys are worked out; choose "
-            "`fields` with fewer values",
-        ),
+        ("fields: [a], max_keys: 10001", _TOO_MANY_KEYS),
     ],
 )
 def test_settings_that_make_no_sense_are_mistakes(setting: str, mistake: str) -> None:
