@@ -123,9 +123,9 @@ class _ByItself:
     def __init__(self, steps: Sequence[Step], holder: Holder) -> None:
         self._steps = steps
         self._holder = holder
-        self._is_for_all = any(step.adds or step.keys is None for step in steps)
-        keys = None if any(step.keys is None for step in steps) else {key for step in steps for key in step.keys or ()}
-        self._keys = None if keys is None else frozenset(keys)
+        keys = [step.keys for step in steps if step.keys is not None]
+        self._keys = frozenset[bytes]().union(*keys) if len(keys) == len(steps) else None
+        self._is_for_all = self._keys is None or any(step.adds for step in steps)
 
     def __call__(self, record: bytes) -> bytes:
         if not self._is_for_all and not any(key in record for key in self._keys or ()):

@@ -235,8 +235,11 @@ def steps_of(action: ActionConfig) -> Iterator[Step]:
             yield _put_step(action, key)
 
 
+_GONE = Constant(b"")
+
+
 def delete(key: bytes) -> KeyEdit:
-    return KeyEdit(key, Constant(b""))
+    return KeyEdit(key, _GONE)
 
 
 def _hash(key: bytes) -> KeyEdit:
