@@ -85,9 +85,11 @@ class TextMask:
         self._clean.update([whole for whole in wholes[:_REMEMBERED] if len(whole) <= _SHORT])
 
     def _as_wholes(self, asked: Sequence[Asked]) -> list[Masked | None]:
-        hits = set(self._scanner.hits([text for text, _, _ in asked]))
+        texts = [text for text, _, _ in asked]
+        hits = set(self._scanner.hits(texts))
+        same = self._policy.wholes[TOO_MANY.name] if self._policy.takes_all(b" ".join(texts)) else None
         return [
-            self.as_secret(text, TOO_MANY) if text and (index in hits or is_introduced) else None
+            (same or self.as_secret(text, TOO_MANY)) if text and (index in hits or is_introduced) else None
             for index, (text, _, is_introduced) in enumerate(asked)
         ]
 
