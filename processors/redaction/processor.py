@@ -1,4 +1,17 @@
-"""What redaction does with a batch, and how it fails: never with the data."""
+"""What redaction does with a batch, and how it fails: never with the data.
+
+The way of a request, one module after another:
+
+- Here: fails closed and counts.  `rewriting`: takes all pieces of text out of a request (`places` says where
+  they are: names, serialised attributes, bodies), has them judged, and puts back those that change (`few_changes`,
+  `pruning`, `summary`).
+- `memory`: which pieces were judged before.
+- `values`: judges many pieces at once, to a verdict on each (`verdicts`): one search for all that may have something;
+  what the keys say (`keys`, `dependence`); then `columns` of attributes that are alike, attributes with a text
+  (`pairs`), and whatever is more than that (`messages`, `scalars`).
+- `texts`: masks texts, as the `policy` says (`modes`, `config`), until nothing is found.
+- `detectors`: what secrets look like (`catalogue`), and the `scanner` that looks for all of them.
+"""
 
 from __future__ import annotations
 
