@@ -27,6 +27,8 @@ _LONG = 0.02
 """Seconds in which parts should be processed."""
 _SHARE = 8
 """Others have an eighth of the time that a portion took: one turn is not enough to take in a request."""
+_SHORTEST = 0.002
+"""Seconds of a pause that is worth it; others have no more than a turn until it has come to that."""
 
 Step = Callable[[Batch], tuple[Batch | None, int]]
 """Processes a portion; returns what is left of it, and how many items that has."""
@@ -87,17 +89,16 @@ class Turns:
         """Return what is left of all parts, how many items that are, and whether nothing was changed."""
         left: list[Batch] = []
         items, is_as_it_was = 0, True
-        pace, took = _Pace(), 0.0
+        pace = _Pace()
         for part in pace.parts(batch, whole_records=whole_records):
-            await asyncio.sleep(took / _SHARE)
+            await asyncio.sleep(pace.pause())
             before, began = part.wire, self._now()
             result, kept = step(part)
             is_as_it_was = is_as_it_was and result is not None and result.wire is before
             if result is not None and kept:
                 left.append(result)
                 items += kept
-            took = self._now() - began
-            pace.note(took)
+            pace.note(self._now() - began)
         return left, items, is_as_it_was
 
 
@@ -107,10 +108,19 @@ class _Pace:
     def __init__(self) -> None:
         self._parts = _PARTS
         self._longest = 0.0
+        self._owed = 0.0
 
     def note(self, took: float) -> None:
         """Be told how many seconds the last part took."""
         self._longest = max(self._longest, took)
+        self._owed += took / _SHARE
+
+    def pause(self) -> float:
+        """Return for how many seconds others should run now; for 0 each has one turn."""
+        if self._owed < _SHORTEST:
+            return 0.0
+        pause, self._owed = self._owed, 0.0
+        return pause
 
     def parts(self, batch: Batch, *, whole_records: bool) -> Iterator[Batch]:
         """Yield what to process at once; each is made when it is asked for."""
