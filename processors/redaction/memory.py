@@ -75,7 +75,8 @@ class Memory:
             left = list(filterfalse(self._old_unchanged.__contains__, left))
         judged = self._judge(left) if left else {}
         if not is_paused:
-            self._remember([*again, *_without(left, judged)], {**known_before, **judged})
+            if left or again or known_before:
+                self._remember([*again, *_without(left, judged)], {**known_before, **judged})
             self._account_for(lists, len(left))
         return _changing({**known, **known_before, **judged}, unsure)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, compress, count
+from itertools import accumulate, chain, compress, count
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -97,10 +97,7 @@ def _gather(node: Any, level: Level, kind: str) -> Iterator[tuple[Level, str, Se
 
 def _done(touched: Sequence[Touched]) -> Done:
     verdicts = [verdict for place in touched for verdict in map(place.changes.__getitem__, place.meant)]
-    hits: Counter[str] = Counter()
-    for detectors, times in Counter(map(attrgetter("hits"), verdicts)).items():
-        for detector in detectors:
-            hits[detector] += times
+    hits = Counter(chain.from_iterable(map(attrgetter("hits"), verdicts)))
     removed = [o for verdict in verdicts if verdict.outcomes for o, _ in verdict.outcomes if o is Outcome.REDACTED]
     return Done(hits, len(removed), any(map(attrgetter("drops"), verdicts)))
 
