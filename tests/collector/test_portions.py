@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from collector.api import Indivisible, Metric, metric_processor
+from collector.api import Indivisible
 from collector.batch import Batch, Signal
 from collector.clock import SystemClock
 from collector.config import CollectorConfig
@@ -13,9 +13,8 @@ from collector.errors import DropReason, PermanentError
 from collector.graph import build
 from collector.nodes import AfterAcceptance, FanOut, ProcessorNode, ReceiverNode, Room
 from collector.portions import LARGE_ITEMS, LARGE_SIZE, PORTION, Turns
-from collector.registry import Kind, load_factory
 from collector.telemetry import ACCEPTED, CREATED, DROPPED, HELD, INCOMING, OUTGOING, Telemetry
-from collector.testing import Sink, make_batch, make_metrics, make_spans, run_processor, settings
+from collector.testing import Sink, make_batch, make_spans, settings
 
 ITEMS = 2 * LARGE_ITEMS
 
@@ -362,46 +361,6 @@ async def test_behind_a_component_that_holds_data_a_large_batch_goes_on_in_one_p
     await AfterAcceptance(telemetry.component("batch"), Signal.TRACES, node, Room()).consume(large())
 
     assert [ITEMS / 2] == [len(batch) for batch in sink.batches]
-
-
-def one_metric(items=ITEMS):
-    """
-    A metric of which only the last point has an attribute.
-    """
-    points = [{"value": i} for i in range(items - 1)]
-    return make_metrics({"name": "m", "points": [*points, {"value": 0, "attributes": {"k": "v"}}]})
-
-
-def test_a_condition_on_a_metric_is_asked_of_all_its_points():
-    yaml = """filter: {metric_conditions: [{context: metric, conditions: ['HasAttrOnDatapoint("k", "v")']}]}"""
-
-    assert {DropReason.FILTERED: ITEMS} == run_processor(yaml, one_metric()).dropped
-
-
-def test_a_condition_on_data_points_is_asked_of_a_portion_at_a_time():
-    yaml = """filter: {metric_conditions: ['datapoint.attributes["k"] == "v"']}"""
-
-    outcome = run_processor(yaml, one_metric())
-
-    assert ({DropReason.FILTERED: 1}, 1) == (outcome.dropped, len(outcome.batches))
-
-
-async def test_a_function_of_metrics_is_shown_whole_ones():
-    @metric_processor
-    def drop_large(metric: Metric) -> Metric | None:
-        return None if len(metric.points) == ITEMS else metric
-
-    world = World(drop_large.processor(drop_large.config()), signal=Signal.METRICS)
-
-    await world.receiver.consume(large(Signal.METRICS))
-
-    assert ITEMS == world.dropped("filtered")
-
-
-async def test_what_looks_at_nothing_is_given_all_at_once():
-    limiter = load_factory(Kind.PROCESSOR, "memory_limiter")
-
-    assert Indivisible.REQUEST is limiter.build(limiter.config(limit_mib=100), settings("memory_limiter")).indivisible
 
 
 @pytest.mark.parametrize(("is_draining", "reason"), [(False, "sender_gone"), (True, "shutdown_deadline")])
