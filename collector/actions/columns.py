@@ -188,13 +188,18 @@ def _cut(records: Sequence[bytes], columns: list[Column], odd: set[int]) -> Tabl
     for column in sorted(columns, key=cmp_to_key(_by_place)):
         placed = column.behind(done)
         odd |= _decreasing(done, placed.fields)
-        gaps = [record[start:stop] for record, start, stop in zip(records, done, placed.fields, strict=True)]
         table.columns.append(placed)
-        table.gaps.append(gaps)
+        table.gaps.append(_between(records, done, placed.fields))
         done = placed.lasts
     odd |= _decreasing(done, list(map(len, records)))
     table.tails.extend([record[start:] for record, start in zip(records, done, strict=True)])
     return table
+
+
+def _between(records: Sequence[bytes], starts: list[int], stops: list[int]) -> list[bytes]:
+    if starts == stops:  # keys that go together stand together
+        return [b""] * len(records)
+    return [record[start:stop] for record, start, stop in zip(records, starts, stops, strict=True)]
 
 
 def _decreasing(first: list[int], second: list[int]) -> set[int]:

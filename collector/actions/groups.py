@@ -37,15 +37,16 @@ class _Memory(Generic[Q, A]):
         if self._pause:
             self._pause -= 1
             return list(self._ask(questions))
+        known = self._known
         try:
-            return list(map(self._known.__getitem__, questions))
+            return list(map(known.__getitem__, questions))
         except KeyError:
             pass
-        new = list(dict.fromkeys(question for question in questions if question not in self._known))
+        new = list(dict.fromkeys(question for question in questions if question not in known))
         if 2 * len(new) > len(questions):
             self._pause = _PAUSE
         answers = dict(zip(new, self._ask(new), strict=True))
-        result = [self._known[question] if question in self._known else answers[question] for question in questions]
+        result = [known[question] if question in known else answers[question] for question in questions]
         self._learn(answers)
         return result
 
@@ -53,7 +54,7 @@ class _Memory(Generic[Q, A]):
         if max(map(self._size_of, answers)) > _LONGEST:
             answers = {question: answer for question, answer in answers.items() if self._size_of(question) <= _LONGEST}
         if len(self._known) + len(answers) > _REMEMBERED:
-            self._known.clear()
+            self._known = {}
         self._known.update(answers)
 
 
