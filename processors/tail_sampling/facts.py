@@ -6,11 +6,14 @@ costs more than all else.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
+
+from collector.wire.projection import EVERY, VALUE, Merged, project
 from processors.tail_sampling.reading import Reading
 
 Facts: TypeAlias = tuple[int, int, int, int]
@@ -21,6 +24,25 @@ NO_FACTS: Facts = (0, 0, 0, 0)
 # OTLP, Status.StatusCode
 UNSET = 0
 _MOST_CODE = 2
+_FLAGS = 6
+"""Bytes of the only field that known encoders write behind the status, whose code they write last."""
+_ENOUGH = 16
+"""Bytes of the end of a text by which it is searched for: longer ones are slower to find."""
+_CODES: Any = project(ScopeSpans, {"spans": {"status": {"code": VALUE}}})
+_STATES: Any = project(ScopeSpans, {"spans": Merged({"trace_state": EVERY})})
+
+
+class Stretches(NamedTuple):
+    """Records of a request, each stretch of one trace and one place."""
+
+    first_records: Sequence[int]
+    """The number of the first record of each."""
+    begins: Sequence[int]
+    """Where each begins in the request."""
+    records: Sequence[bytes]
+    """The bytes of each."""
+    record_ends: Sequence[int]
+    """Where each record ends in the request."""
 
 
 class Sought(NamedTuple):
@@ -31,24 +53,21 @@ class Sought(NamedTuple):
     """Whether only in its trace state, and not in all of its bytes."""
 
 
-def facts_of(
-    reading: Reading, begins: Sequence[int], wire: bytes, bounds: Sequence[int], sought: Sequence[Sought]
-) -> Iterable[Facts]:
-    """Return the facts on each stretch of some spans.
+def facts_of(wire: bytes, reading: Reading, stretches: Stretches, sought: Sequence[Sought]) -> Iterable[Facts]:
+    """Return the facts on each stretch of the spans of a request.
 
     Args:
+        wire: the request.
         reading: of all spans.
-        begins: the place of the first span of each stretch; the first is 0.
-        wire: the spans, framed.
-        bounds: where each stretch begins in there, and where the last one ends.
+        stretches: where they stand.
         sought: what to look for.
     """
-    ends = [*begins[1:], len(reading.starts)]
+    begins, ends = stretches.first_records, [*stretches.first_records[1:], len(reading.starts)]
     return zip(
         _all(min, reading.starts, begins, ends),
         _all(max, reading.ends, begins, ends),
-        _codes(reading, begins, ends),
-        _mentions(reading, begins, wire, bounds, sought),
+        _codes(wire, reading.codes, stretches),
+        _mentions(wire, reading.states, stretches, sought),
         strict=True,
     )
 
@@ -62,41 +81,69 @@ def _all(
     return [of(times[begin:end]) for begin, end in zip(begins, ends, strict=True)]
 
 
-def _codes(reading: Reading, begins: Sequence[int], ends: Sequence[int]) -> Sequence[int]:
-    codes = [1 << UNSET] * len(begins)
-    written: defaultdict[int, list[int]] = defaultdict(list)
-    for place, code in reading.codes.items():
-        written[bisect_right(begins, place) - 1].append(code)
-    for stretch, found in written.items():
-        are_all_written = len(found) == ends[stretch] - begins[stretch]
-        codes[stretch] = 0 if are_all_written else 1 << UNSET
-        for code in set(found):
-            if UNSET <= code <= _MOST_CODE:
-                codes[stretch] |= 1 << code
+def _codes(wire: bytes, written: Sequence[int], stretches: Stretches) -> Sequence[int]:
+    """Return which status codes the spans of each stretch have, given all that are written in any of them."""
+    codes = [1 << UNSET] * len(stretches.records)
+    there_are = [code for code in written if code != UNSET]
+    if not there_are:
+        return codes
+    known: dict[int, tuple[int, int]] = {}
+    for behind in (1, 1 + _FLAGS):
+        for place in _with_code(wire, set(there_are), behind, stretches):
+            known[place] = _codes_in(stretches.records[place])
+        if sum([number for _, number in known.values()]) == len(there_are):
+            break
+    else:  # some are written in another way, or twice
+        return [_codes_in(spans)[0] for spans in stretches.records]
+    for place, (mask, _) in known.items():
+        codes[place] = mask
     return codes
 
 
-def _mentions(
-    reading: Reading, begins: Sequence[int], wire: bytes, bounds: Sequence[int], sought: Sequence[Sought]
-) -> Sequence[int]:
-    mentions = [0] * len(begins)
+def _with_code(wire: bytes, codes: Iterable[int], behind: int, stretches: Stretches) -> Iterable[int]:
+    """Return the stretches with spans that have one of these codes so many bytes before their end, or seem to."""
+    bytes_there = bytes([wire[end - behind] for end in stretches.record_ends])
+    spans: list[int] = []
+    for code in codes:
+        if UNSET < code <= _MOST_CODE:
+            spans += [match.start() for match in re.finditer(b"%c" % code, bytes_there)]
+    return {bisect_right(stretches.first_records, span) - 1 for span in spans}
+
+
+def _codes_in(spans: bytes) -> tuple[int, int]:
+    """Return which codes there are, each as the bit of its number, and how many spans have one."""
+    codes = [span.status.code for span in _CODES.FromString(spans).spans]
+    mask = sum([1 << code for code in set(codes) if UNSET <= code <= _MOST_CODE])
+    return mask, len(codes) - codes.count(UNSET)
+
+
+def _mentions(wire: bytes, states: Sequence[bytes], stretches: Stretches, sought: Sequence[Sought]) -> Sequence[int]:
+    mentions = [0] * len(stretches.records)
     for place, (text, in_state) in enumerate(sought):
-        found = _with_state(reading, begins, text) if in_state else _with_text(wire, bounds, text)
-        for stretch in found:
-            mentions[stretch] |= 1 << place
+        if in_state and not any(text in state for state in states):
+            continue
+        for stretch in _with_text(wire, text, stretches):
+            if not in_state or _has_state(stretches.records[stretch], text):
+                mentions[stretch] |= 1 << place
     return mentions
 
 
-def _with_state(reading: Reading, begins: Sequence[int], text: bytes) -> Iterable[int]:
-    return {bisect_right(begins, place) - 1 for place, state in reading.states.items() if text in state}
-
-
-def _with_text(wire: bytes, bounds: Sequence[int], text: bytes) -> Iterator[int]:
+def _with_text(wire: bytes, text: bytes, stretches: Stretches) -> Iterator[int]:
     """Yield the stretches in whose bytes a text stands, and maybe some others."""
-    at = wire.find(text)
+    begins, last = stretches.begins, len(stretches.begins) - 1
+    ending = text[-_ENOUGH:]
+    before = len(text) - len(ending)
+    at = wire.find(ending, begins[0])
     while at >= 0:
-        stretch = bisect_right(bounds, at) - 1
-        if stretch == len(bounds) - 1:
-            break  # an empty text stands behind the last one, too
+        if before and not wire.startswith(text, max(at - before, 0)):
+            at = wire.find(ending, at + 1)
+            continue
+        stretch = bisect_right(begins, at) - 1
         yield stretch
-        at = wire.find(text, bounds[stretch + 1])
+        if stretch == last:
+            break
+        at = wire.find(ending, begins[stretch + 1])
+
+
+def _has_state(spans: bytes, text: bytes) -> bool:
+    return any(text in state for state in _STATES.FromString(spans).spans.trace_state)

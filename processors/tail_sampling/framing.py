@@ -5,7 +5,7 @@ So the records of a trace are one piece of memory however many they are, and go 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
 from operator import add
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
 
 from collector.wire.projection import OPAQUE, project
+from collector.wire.walk import varint
 
 # opentelemetry-proto: `ScopeSpans.spans` and `ScopeLogs.log_records` both have this number
 RECORD = 2
@@ -57,3 +58,19 @@ def framed(records: Sequence[bytes]) -> tuple[bytes, Sequence[int]]:
 def records_in(wire: bytes) -> Sequence[bytes]:
     """Return the records that `framed` has joined."""
     return list(_RECORDS.FromString(wire).spans)
+
+
+def records_mentioning(wire: bytes, texts: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the records that `framed` has joined in whose bytes one of some texts stands, and maybe some others."""
+    begin = 0
+    while begin < len(wire):
+        found = [at for text in texts if (at := wire.find(text, begin)) >= 0]
+        if not found:
+            return
+        first = min(found)
+        end = begin
+        while end <= first:
+            size, begin = varint(wire, end + 1, len(wire))
+            end = begin + size
+        yield wire[begin:end]
+        begin = end

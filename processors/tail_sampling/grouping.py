@@ -7,19 +7,18 @@ the same place.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, compress, islice, pairwise
+from collections.abc import Mapping, Sequence
+from itertools import compress, islice
 from operator import ne
 from typing import Any, TypeAlias
 from weakref import WeakValueDictionary
 
-from opentelemetry.proto.logs.v1.logs_pb2 import ScopeLogs
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from collector.api import Batch, Signal
-from collector.batch import SHAPES
 from collector.wire.projection import VALUE, project
-from processors.tail_sampling.facts import NO_FACTS, Facts, Sought, facts_of
-from processors.tail_sampling.framing import framed
+from processors.tail_sampling.facts import NO_FACTS, Facts, Sought, Stretches, facts_of
+from processors.tail_sampling.places import Place, places_of
 from processors.tail_sampling.reading import read
 from processors.tail_sampling.trace import Origin
 
@@ -27,7 +26,9 @@ NO_TRACE = b""
 """Stands for the id of records that have none, or one that is not valid."""
 _ID_LENGTH = 16
 _NOT_AN_ID = bytes(_ID_LENGTH)
-_LOG_IDS: Any = project(ScopeLogs, {"log_records": {"trace_id": VALUE}})
+_LOG_IDS: Any = project(
+    ExportLogsServiceRequest, {"resource_logs": {"scope_logs": {"log_records": {"trace_id": VALUE}}}}
+)
 
 
 Stretch: TypeAlias = tuple[bytes, Origin, bytes, int, Facts]
@@ -45,7 +46,6 @@ class Grouping:
         """
         self._signal = signal
         self._sought = sought
-        self._resources, self._scopes, self._records = SHAPES[signal].path[:3]
         self._origins: WeakValueDictionary[Any, Origin] = WeakValueDictionary()
 
     def stretches(self, batch: Batch) -> Sequence[Stretch]:
@@ -54,37 +54,28 @@ class Grouping:
         Raises:
             google.protobuf.message.DecodeError: it is not OTLP.
         """
-        places = list(self._places(batch))
+        wire, places, ends, rest = places_of(batch)
         if not places:
             return ()
-        records = places[0][1] if len(places) == 1 else [record for _, records in places for record in records]
-        wire, offsets = framed(records)
-        reading = read(records, wire) if self._signal is Signal.TRACES else None
+        reading = read(wire, len(ends)) if self._signal is Signal.TRACES else None
         ids = _ids_of_logs(wire) if reading is None else reading.trace_ids
-        begins = _begins(ids, [len(records) for _, records in places])
-        bounds = [*[offsets[begin] for begin in begins], len(wire)]
-        number = len(begins)
-        facts = [NO_FACTS] * number if reading is None else facts_of(reading, begins, wire, bounds, self._sought)
-        counts = [end - begin for begin, end in zip(begins, [*begins[1:], len(records)], strict=True)]
+        stretches = _cut(wire, places, _begins(ids, [place.records for place in places]), ends)
+        begins = stretches.first_records
+        counts = [end - begin for begin, end in zip(begins, [*begins[1:], len(ends)], strict=True)]
         valid = _valid([ids[begin] for begin in begins])
-        return list(zip(valid, _origins(places, begins), _cut(wire, bounds), counts, facts, strict=True))
+        origins = self._origins_of(batch.metadata, places, begins, rest)
+        facts = [NO_FACTS] * len(begins) if reading is None else facts_of(wire, reading, stretches, self._sought)
+        return list(zip(valid, origins, stretches.records, counts, facts, strict=True))
 
-    def _places(self, batch: Batch) -> Iterator[tuple[Origin, list[bytes]]]:
-        """Take the records out of a batch; what is left are shells, which need not be copied."""
-        metadata = tuple(sorted(batch.metadata.items()))
-        request = batch.skeleton()
-        resources = list(self._resources(request))
-        del self._resources(request)[:]
-        rest = request.SerializeToString()
-        for resource in resources:
-            scopes = list(self._scopes(resource))
-            del self._scopes(resource)[:]
-            shell = resource.SerializeToString()
-            for scope in scopes:
-                records = list(self._records(scope))
-                del self._records(scope)[:]
-                if records:
-                    yield self._origin(batch.metadata, (metadata, shell, scope.SerializeToString(), rest)), records
+    def _origins_of(
+        self, metadata: Mapping[str, str], places: Sequence[Place], begins: Sequence[int], rest: bytes
+    ) -> Sequence[Origin]:
+        key = tuple(sorted(metadata.items()))
+        origins = [self._origin(metadata, (key, place.resource, place.scope, rest)) for place in places]
+        if len(origins) == 1:
+            return origins * len(begins)
+        firsts = [place.records for place in places]
+        return [origins[bisect_right(firsts, begin) - 1] for begin in begins]
 
     def _origin(self, metadata: Mapping[str, str], key: tuple[Any, bytes, bytes, bytes]) -> Origin:
         origin = self._origins.get(key)
@@ -94,24 +85,23 @@ class Grouping:
 
 
 def _ids_of_logs(wire: bytes) -> Sequence[bytes]:
-    return [record.trace_id for record in _LOG_IDS.FromString(wire).log_records]
+    resources = _LOG_IDS.FromString(wire).resource_logs
+    return [record.trace_id for resource in resources for scope in resource.scope_logs for record in scope.log_records]
 
 
-def _begins(ids: Sequence[bytes], counts: Sequence[int]) -> Sequence[int]:
-    """Return where another trace begins, or another place: those have so many records each."""
+def _begins(ids: Sequence[bytes], firsts: Sequence[int]) -> Sequence[int]:
+    """Return where another trace begins, or another place, whose first records are given."""
     begins = [0, *compress(range(1, len(ids)), map(ne, ids, islice(ids, 1, None)))]
-    return begins if len(counts) == 1 else sorted({*begins, *accumulate(counts[:-1])})
+    return begins if len(firsts) == 1 else sorted({*begins, *firsts})
 
 
-def _origins(places: Sequence[tuple[Origin, Sequence[bytes]]], begins: Sequence[int]) -> Iterable[Origin]:
-    if len(places) == 1:
-        return [places[0][0]] * len(begins)
-    ends = list(accumulate([len(records) for _, records in places]))
-    return [places[bisect_right(ends, begin)][0] for begin in begins]
-
-
-def _cut(wire: bytes, bounds: Sequence[int]) -> Sequence[bytes]:
-    return [wire[begin:end] for begin, end in pairwise(bounds)]
+def _cut(wire: bytes, places: Sequence[Place], firsts: Sequence[int], ends: Sequence[int]) -> Stretches:
+    """Return stretches that begin with these records."""
+    of_places = {place.records: place.begin for place in places}
+    begins = [of_places[first] if first in of_places else ends[first - 1] for first in firsts]
+    lasts = [*[ends[first - 1] for first in firsts[1:]], ends[-1]]
+    records = [wire[begin:last] for begin, last in zip(begins, lasts, strict=True)]
+    return Stretches(firsts, begins, records, ends)
 
 
 def _valid(ids: Sequence[bytes]) -> Sequence[bytes]:

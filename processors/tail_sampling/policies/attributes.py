@@ -10,6 +10,7 @@ from typing import Any
 from collector.api import Span
 from collector.patterns import compile_pattern
 from processors.tail_sampling.facts import Sought
+from processors.tail_sampling.framing import records_mentioning
 from processors.tail_sampling.policies.config import (
     BooleanAttributeConfig,
     NumericAttributeConfig,
@@ -52,11 +53,7 @@ class AttributePolicy:
         self._in_resource = lru_cache(_RESOURCES)(self._find_in_resource)
 
     def evaluate(self, trace: Trace, now: float) -> Verdict:
-        text, value = trace.wire, None
-        for needle in self._texts:
-            if text.find(needle) >= 0:  # `in` asks first whether the needle is a number, at thrice the cost
-                value = self._find_in_spans(trace)
-                break
+        value = self._find_in_spans(trace.wire)
         if value is None:
             value = self._find_in_resources(trace)
         return self._nothing if value is None else Verdict(self._something, _told(value))
@@ -72,12 +69,11 @@ class AttributePolicy:
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         return {"key": self._key} if verdict.value is None else {"key": self._key, "value": verdict.value}
 
-    def _find_in_spans(self, trace: Trace) -> Any:
-        for raw in trace.raws:
-            if self._may_match(raw):
-                value = Span(raw).get(self._key)
-                if value is not None and self._matches(value):
-                    return value
+    def _find_in_spans(self, wire: bytes) -> Any:
+        for span in records_mentioning(wire, self._texts):
+            value = Span(span).get(self._key) if span.find(self._needle) >= 0 else None
+            if value is not None and self._matches(value):
+                return value
         return None
 
     def _find_in_resources(self, trace: Trace) -> Any:

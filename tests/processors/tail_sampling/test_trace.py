@@ -9,8 +9,8 @@ import pytest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from collector.testing.otlp import START, make_spans
-from processors.tail_sampling.facts import NO_FACTS, Sought, facts_of
-from processors.tail_sampling.framing import framed, records_in
+from processors.tail_sampling.facts import NO_FACTS, Sought, Stretches, facts_of
+from processors.tail_sampling.framing import framed, head
 from processors.tail_sampling.reading import read
 from processors.tail_sampling.trace import Origin, Part, Trace
 from tests.timing import cpu_seconds
@@ -28,9 +28,15 @@ def trace_from(trace_id: bytes, parts: Sequence[Part], sought: Sequence[Sought] 
     Return a trace whose spans came in these parts, in which this was sought.
     """
     trace = Trace(trace_id, parts[0].origin if parts else Origin({}, b"", b""), b"", 0, NO_FACTS)
-    for origin, wire, items in parts:
+    for part in parts:
+        origin, wire, items = part
         if items:
-            (facts,) = facts_of(read(records_in(wire), wire), [0], wire, [0, len(wire)], sought)
+            scope = head(2, len(wire)) + wire
+            request = head(1, len(scope)) + scope
+            begin = len(request) - len(wire)
+            ends = [begin + end for end in framed(part.spans)[1][1:]]
+            stretches = Stretches([0], [begin], [wire], ends)
+            (facts,) = facts_of(request, read(request, items), stretches, sought)
             trace.add(origin, wire, items, facts)
     return trace
 
