@@ -204,7 +204,7 @@ class ValueMask:
         if self._looks_at_all:
             return range(len(pieces))
         texts = pieces if not self._all_types else [with_numbers(piece, type_, self.effort) for piece in pieces]
-        hits = self._scanner.hits(texts, are_framed=True)
+        hits = self._scanner.hits(texts)
         by_key = depending_on_keys(pieces, type_, self._keys, self.effort)
         return sorted({*hits, *by_key}) if by_key else hits
 

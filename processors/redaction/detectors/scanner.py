@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, chain, count
+from itertools import accumulate, chain, repeat
 from operator import add
 from typing import Any
 
@@ -44,21 +44,16 @@ class Scanner:
         """
         return any(needle.search(buffer) for needle in self._needles) or self._hint.search(buffer) is not None
 
-    def hits(self, values: Sequence[bytes], *, are_framed: bool = False) -> Sequence[int]:
-        """Return the indices, ascending, of the values that may have a finding: all that have, and some others.
-
-        Args:
-            values: texts, or anything that holds the bytes of texts.
-            are_framed: whether each begins with what is no text, so that nothing needs to be set between them.
-        """
+    def hits(self, values: Sequence[bytes]) -> Sequence[int]:
+        """Return the indices, ascending, of the values that may have a finding: all that have, and some others."""
         if self._always_hits:
             return range(len(values))
-        buffer = (b"" if are_framed else EDGE).join(values)
+        buffer = EDGE.join(values)
         starts = [match.start() for needle in self._needles for match in needle.finditer(buffer)]
         match = self._hint.search(buffer)
         if match is None and not starts:
             return ()
-        ends = list(accumulate(map(len, values))) if are_framed else _ends(values)
+        ends = _ends(values)
         found = [bisect_right(ends, start) for start in starts]
         search, index = self._hint.search, 0
         while match is not None:
@@ -157,7 +152,7 @@ class Scanner:
 
 def _ends(values: Sequence[bytes]) -> list[int]:
     """Return where the next value begins after each, in the buffer of all."""
-    return list(map(add, accumulate(map(len, values)), count(1)))
+    return list(accumulate(map(add, map(len, values), repeat(1))))
 
 
 def _compiled(detector: Detector) -> Any:

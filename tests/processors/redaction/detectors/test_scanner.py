@@ -86,15 +86,6 @@ def test_many_texts_have_the_findings_that_each_has_alone(texts):
         assert alone == scanner.find_many(texts)
 
 
-@given(st.lists(st.tuples(st.integers(0, 127), TEXTS), max_size=6))
-def test_the_framed_values_that_hit_are_all_that_have_findings(values):
-    framed = [b"\x0a%c%b" % value for value in values]
-    for scanner in (ALL, OWN):
-        hits = set(scanner.hits(framed, are_framed=True))
-
-        assert {index for index, (_, text) in enumerate(values) if scanner.find(text)} <= hits
-
-
 NEARLY = st.lists(
     st.sampled_from(
         [
