@@ -2,7 +2,10 @@
 What is remembered of pieces: never what comes out, only what it costs.
 """
 
+import tracemalloc
+
 from hypothesis import given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from processors.redaction.memory import Memory
@@ -36,6 +39,7 @@ def requests(count, size=100, start=0):
     requests=st.lists(st.lists(st.lists(st.integers(0, 40), max_size=30), max_size=3), max_size=60),
     room=st.sampled_from([200, 4000, ROOM]),
 )
+@how(max_examples=30)
 def test_what_comes_out_is_the_same_whatever_is_remembered(requests, room):
     memory = Memory(Judge(), room)
     for request in requests:
@@ -56,6 +60,21 @@ def test_pieces_that_come_again_are_judged_once():
     for request in cycle:
         memory.changes([request])
 
+    assert judge.asked == 0
+
+
+def test_what_is_remembered_stays_within_its_room():
+    memory = Memory(judge := Judge(), ROOM)
+    (again,) = requests(1)
+    tracemalloc.start()
+    for n in range(1, 300):
+        memory.changes([again, *requests(1, start=n)])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    judge.asked = 0
+    memory.changes(requests(9, start=291))
+
+    assert ROOM // 4 < held < 1.5 * ROOM
     assert judge.asked == 0
 
 
