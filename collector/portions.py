@@ -15,8 +15,8 @@ from collector.batch import Batch
 from collector.cutting import Most
 from collector.errors import DropReason
 
-LARGE_ITEMS, LARGE_SIZE = 1024, 1 << 19
-"""Items and bytes up to which a batch is processed at once, as it is: an SDK's exporter sends 512 items."""
+LARGE_ITEMS, LARGE_SIZE = 1024, 1 << 20
+"""Items and bytes up to which a batch is processed as it is: exporters send 512 items, few larger than 2 KiB."""
 PORTION = Most(items=256, size=1 << 17)
 """What is processed at once of a larger one, at most."""
 _PARTS = 16

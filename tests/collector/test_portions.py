@@ -107,7 +107,7 @@ async def test_a_portion_has_no_more_bytes_than_it_should():
         sizes.append(len(batch.wire))
         return batch
 
-    batch = make_spans(*[{"attributes": {"text": "x" * 10_000}} for _ in range(100)])
+    batch = make_spans(*[{"attributes": {"text": "x" * 10_000}} for _ in range(200)])
     await World(Doing(note)).receiver.consume(Batch(Signal.TRACES, wire=batch.wire))
 
     assert sum(sizes) >= LARGE_SIZE
