@@ -11,7 +11,6 @@ from itertools import islice
 from collector.api import Batch, Consumer, Counter, DropReason, RefusalReason, RetryableError, Settings, Signal
 from processors.tail_sampling.common import Common, State
 from processors.tail_sampling.config import LogsWithoutTrace, TailSamplingConfig
-from processors.tail_sampling.facts import NO_FACTS
 from processors.tail_sampling.grouping import NO_TRACE, Grouping
 from processors.tail_sampling.held import Held, Line
 from processors.tail_sampling.measures import PREFIX
@@ -60,11 +59,12 @@ class FollowingLogs:
         if self._is_closed:
             self._settings.telemetry.dropped(Signal.LOGS, DropReason.SHUTDOWN_DEADLINE, len(batch))
             return
-        stretches = self._grouping.stretches(batch)
+        groups = list(self._grouping.groups(batch))
         self._settings.telemetry.held(Signal.LOGS, len(batch))
         now = self._settings.clock.monotonic()
-        for trace_id, origin, wire, count, _ in stretches:
-            self._take(trace_id, Part(origin, wire, count), now)
+        for group in groups:
+            for trace_id, records in group.by_trace.items():
+                self._take(trace_id, Part(group.origin, records), now)
         while self._held and not self._config.block_on_overflow and self._is_over():
             self._release(next(iter(self._held)), kept=True, because="overflow")
         self.settle()
@@ -101,9 +101,9 @@ class FollowingLogs:
         if trace_id == NO_TRACE:
             self._follow([part], kept=True, because="no_trace_id")
             return
-        size = len(part.wire)
+        size = sum(map(len, part.spans))
         if held := self._held.get(trace_id):
-            held.add(*part, NO_FACTS)
+            held.add(*part, size)
             self._size += size
             return
         match self._common.state(trace_id):
@@ -112,7 +112,7 @@ class FollowingLogs:
             case State.DROPPED:
                 self._follow([part], kept=False, because="decision")
             case _:
-                held = self._held[trace_id] = Held(trace_id, *part, NO_FACTS, now)
+                held = self._held[trace_id] = Held(trace_id, *part, size, now)
                 self._size += size
                 self._line.join([held], now)
                 self._common.wait_for(trace_id, self)
@@ -162,10 +162,10 @@ class FollowingLogs:
         held.forget()
 
     def _follow(self, parts: Sequence[Part], *, kept: bool, because: str) -> None:
-        records = sum([part.items for part in parts])
+        records = sum([len(part.spans) for part in parts])
         if kept:
             for part in parts:
-                self._outbox.put(part, None)
+                self._outbox.put(part.origin, None, part.spans)
         else:
             self._sampled_out += records
         counter = self._counters.get((kept, because))

@@ -6,76 +6,75 @@ the same place.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from itertools import compress, islice
-from operator import ne
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, repeat
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-
 from collector.api import Batch, Signal
-from collector.wire.projection import VALUE, project
-from processors.tail_sampling.facts import NO_FACTS, Facts, Sought, Stretches, facts_of
-from processors.tail_sampling.places import Place, places_of
-from processors.tail_sampling.reading import read
+from collector.batch import SHAPES
+from collector.wire.projection import EVERY, VALUE, Merged, project
 from processors.tail_sampling.trace import Origin
 
 NO_TRACE = b""
 """Stands for the id of records that have none, or one that is not valid."""
-_ID_LENGTH = 16
-_NOT_AN_ID = bytes(_ID_LENGTH)
-_LOG_IDS: Any = project(
-    ExportLogsServiceRequest, {"resource_logs": {"scope_logs": {"log_records": {"trace_id": VALUE}}}}
-)
+_NOT_AN_ID = bytes(16)
+_ID_FIRST = b"\n\x10"
+"""How a span begins that has its trace id first, 16 bytes long, as every known encoder writes it."""
+_FIELDS: Mapping[Signal, tuple[str, str, str]] = {
+    Signal.TRACES: ("resource_spans", "scope_spans", "spans"),
+    Signal.LOGS: ("resource_logs", "scope_logs", "log_records"),
+}
 
 
-Stretch: TypeAlias = tuple[bytes, Origin, bytes, int, Facts]
-"""Records of one trace that stood one after the other in one place: the trace id, 16 bytes or `NO_TRACE`; the place;
-the records, as `framed` joins them; how many there are; and what is known of them."""
+class Group(NamedTuple):
+    """Records of one request that stood in the same place, by the traces they belong to."""
+
+    origin: Origin
+    by_trace: dict[bytes, list[bytes]]
+    """Trace id, 16 bytes or `NO_TRACE`, to the records."""
 
 
 class Grouping:
     """Takes apart the requests of one signal."""
 
-    def __init__(self, signal: Signal, sought: Sequence[Sought] = ()) -> None:
-        """Args:
-        signal: traces or logs.
-        sought: what is looked for in spans when they come.
-        """
-        self._signal = signal
-        self._sought = sought
+    def __init__(self, signal: Signal) -> None:
+        shape = SHAPES[signal]
+        resources, scopes, records = _FIELDS[signal]
+        self._scopes, self._records = shape.path[1:3]
+        self._resources, self._siblings = shape.path[0], shape.siblings
+        self._ids: Any = project(shape.request, {resources: {scopes: {records: {"trace_id": VALUE}}}})
+        merged = {resources: Merged({scopes: Merged({records: Merged({"trace_id": EVERY})})})}
+        self._every_id: Any = project(shape.request, merged) if signal is Signal.TRACES else None
         self._origins: WeakValueDictionary[Any, Origin] = WeakValueDictionary()
 
-    def stretches(self, batch: Batch) -> Sequence[Stretch]:
-        """Return the records of a batch in their order.
+    def groups(self, batch: Batch) -> Iterator[Group]:
+        """Yield the records of a batch, of one resource and scope after the other.
 
         Raises:
-            google.protobuf.message.DecodeError: it is not OTLP.
+            google.protobuf.message.DecodeError: it is not OTLP; nothing was yielded.
         """
-        wire, places, ends, rest = places_of(batch)
-        if not places:
-            return ()
-        reading = read(wire, len(ends)) if self._signal is Signal.TRACES else None
-        ids = _ids_of_logs(wire) if reading is None else reading.trace_ids
-        stretches = _cut(wire, places, _begins(ids, [place.records for place in places]), ends)
-        begins = stretches.first_records
-        counts = [end - begin for begin, end in zip(begins, [*begins[1:], len(ends)], strict=True)]
-        valid = _valid([ids[begin] for begin in begins])
-        origins = self._origins_of(batch.metadata, places, begins, rest)
-        facts = [NO_FACTS] * len(begins) if reading is None else facts_of(wire, reading, stretches, self._sought)
-        return list(zip(valid, origins, stretches.records, counts, facts, strict=True))
+        places = list(self._places(batch))
+        ids = iter(self._ids_of(batch.wire, [records for _, records in places]))
+        for origin, records in places:
+            yield Group(origin, _by_trace(islice(ids, len(records)), records))
 
-    def _origins_of(
-        self, metadata: Mapping[str, str], places: Sequence[Place], begins: Sequence[int], rest: bytes
-    ) -> Sequence[Origin]:
-        key = tuple(sorted(metadata.items()))
-        origins = [self._origin(metadata, (key, place.resource, place.scope, rest)) for place in places]
-        if len(origins) == 1:
-            return origins * len(begins)
-        firsts = [place.records for place in places]
-        return [origins[bisect_right(firsts, begin) - 1] for begin in begins]
+    def _places(self, batch: Batch) -> Iterator[tuple[Origin, list[bytes]]]:
+        """Take the records out of a batch; what is left are shells, which need not be copied."""
+        metadata = tuple(sorted(batch.metadata.items()))
+        request = batch.skeleton()
+        resources = list(self._resources(request))
+        del self._resources(request)[:]
+        rest = request.SerializeToString()
+        for resource in resources:
+            scopes = list(self._scopes(resource))
+            del self._scopes(resource)[:]
+            shell = resource.SerializeToString()
+            for scope in scopes:
+                records = list(self._records(scope))
+                del self._records(scope)[:]
+                if records:
+                    yield self._origin(batch.metadata, (metadata, shell, scope.SerializeToString(), rest)), records
 
     def _origin(self, metadata: Mapping[str, str], key: tuple[Any, bytes, bytes, bytes]) -> Origin:
         origin = self._origins.get(key)
@@ -83,29 +82,35 @@ class Grouping:
             origin = self._origins[key] = Origin(metadata, *key[1:])
         return origin
 
+    def _ids_of(self, wire: bytes, places: Sequence[Sequence[bytes]]) -> Sequence[bytes]:
+        """Return the trace ids of all records, in their order, whatever they are.
 
-def _ids_of_logs(wire: bytes) -> Sequence[bytes]:
-    resources = _LOG_IDS.FromString(wire).resource_logs
-    return [record.trace_id for resource in resources for scope in resource.scope_logs for record in scope.log_records]
-
-
-def _begins(ids: Sequence[bytes], firsts: Sequence[int]) -> Sequence[int]:
-    """Return where another trace begins, or another place, whose first records are given."""
-    begins = [0, *compress(range(1, len(ids)), map(ne, ids, islice(ids, 1, None)))]
-    return begins if len(firsts) == 1 else sorted({*begins, *firsts})
-
-
-def _cut(wire: bytes, places: Sequence[Place], firsts: Sequence[int], ends: Sequence[int]) -> Stretches:
-    """Return stretches that begin with these records."""
-    of_places = {place.records: place.begin for place in places}
-    begins = [of_places[first] if first in of_places else ends[first - 1] for first in firsts]
-    lasts = [*[ends[first - 1] for first in firsts[1:]], ends[-1]]
-    records = [wire[begin:last] for begin, last in zip(begins, lasts, strict=True)]
-    return Stretches(firsts, begins, records, ends)
+        Of a field that is there twice the last one counts, so nobody may believe the first 18 bytes of a span.  But
+        if each of n spans begins with an id, and there are no more than n ids, then these are all.
+        """
+        if self._every_id is not None:
+            merged: Any = self._siblings(self._every_id.FromString(wire))
+            ids: list[bytes] = list(merged.trace_id)
+            if len(ids) == sum(map(len, places)) and all(map(_begin_with_an_id, places)):
+                return ids
+        request = self._ids.FromString(wire)
+        scopes = [scope for resource in self._resources(request) for scope in self._scopes(resource)]
+        return [record.trace_id for scope in scopes for record in self._records(scope)]
 
 
-def _valid(ids: Sequence[bytes]) -> Sequence[bytes]:
-    """Return ids, and `NO_TRACE` for what is none.  (W3C Trace Context, trace-id)"""
-    if set(map(len, ids)) == {_ID_LENGTH} and _NOT_AN_ID not in ids:
-        return ids
-    return [each if len(each) == _ID_LENGTH and each != _NOT_AN_ID else NO_TRACE for each in ids]
+def _begin_with_an_id(records: Iterable[bytes]) -> bool:
+    return all(map(bytes.startswith, records, repeat(_ID_FIRST)))
+
+
+def _by_trace(ids: Iterable[bytes], records: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+    by_trace: dict[bytes, list[bytes]] = {}
+    for trace_id, record in zip(ids, records, strict=True):
+        known = by_trace.get(trace_id)
+        if known is None:
+            by_trace[trace_id] = [record]
+        else:
+            known.append(record)
+    for trace_id in [trace_id for trace_id in by_trace if len(trace_id) != len(_NOT_AN_ID) or trace_id == _NOT_AN_ID]:
+        if trace_id != NO_TRACE:
+            by_trace.setdefault(NO_TRACE, []).extend(by_trace.pop(trace_id))
+    return by_trace

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from itertools import repeat
 
 from collector.api import Clock
-from processors.tail_sampling.facts import Facts
 from processors.tail_sampling.trace import Origin, Trace
 
 _TICK = 0.1
@@ -16,12 +15,12 @@ _TICK = 0.1
 
 
 class Held(Trace):
-    """A trace of which more may come.  A million spans may be held, so it is as few objects as can be."""
+    """A trace of which more may come.  A million spans may be held, so it is two objects and no more."""
 
     __slots__ = ("has_root", "since")
 
-    def __init__(self, trace_id: bytes, origin: Origin, wire: bytes, count: int, facts: Facts, now: float) -> None:
-        super().__init__(trace_id, origin, wire, count, facts)
+    def __init__(self, trace_id: bytes, origin: Origin, raws: list[bytes], size: int, now: float) -> None:
+        super().__init__(trace_id, origin, raws, size)
         self.since = now
         """When the first record came: the same number object for all of a request."""
         self.has_root = False
@@ -50,7 +49,7 @@ class Line:
 
     def next_due(self) -> float | None:
         """Return when the first of those that still wait is to be decided; None if nobody waits."""
-        while self._traces and not self._traces[0].span_count:
+        while self._traces and not self._traces[0].raws:
             self._leave()
         return self._due[0] if self._due else None
 
@@ -71,10 +70,10 @@ class Line:
     def due(self, now: float) -> Iterator[Held]:
         """Yield traces whose time has come; each leaves the line."""
         traces, due = self._traces, self._due
-        while due and (due[0] <= now or not traces[0].span_count):
+        while due and (due[0] <= now or not traces[0].raws):
             due.popleft()
             held = traces.popleft()
-            if held.span_count:
+            if held.raws:
                 yield held
 
     def _leave(self) -> Held:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from collector.api import Batch, Consumer, DropReason, RefusalReason, RetryableError, Settings, Signal
-from processors.tail_sampling.framing import framed, head
+from collector.batch import SHAPES
 from processors.tail_sampling.remembered import Reason
-from processors.tail_sampling.trace import Origin, Part
+from processors.tail_sampling.trace import Origin
 
 MOST_ITEMS = 8192
 """Records that go out in one request."""
@@ -22,29 +22,12 @@ _TOO_MANY = 32 * MOST_ITEMS
 """Records that may wait whatever what comes next says: more is kept than passes through."""
 
 
-# opentelemetry-proto: fields of a request and of its resources, the same for all signals
-_RESOURCE, _SCOPE = 1, 2
-_MOST_IN_FRONT = 6
-"""Bytes that stand before a record at most."""
-
-
-class _Waiting:
+class Portion(NamedTuple):
     """Records that stood in the same place and go out for the same reason."""
 
-    __slots__ = ("items", "wires")
-
-    def __init__(self) -> None:
-        self.wires: list[bytes] = []
-        self.items = 0
-
-
-class _Scope(NamedTuple):
-    """The same when they go out."""
-
     origin: Origin
-    shell: bytes
-    """A serialised scope without its records."""
-    waiting: _Waiting
+    reason: Reason | None
+    records: Sequence[bytes]
 
 
 ScopeOf: TypeAlias = Callable[[Origin, Reason | None], bytes]
@@ -64,7 +47,7 @@ class Outbox:
         self._settings = settings
         self._next = next
         self._scope_of = scope_of
-        self._open: defaultdict[tuple[Origin, Reason | None], _Waiting] = defaultdict(_Waiting)
+        self._open: defaultdict[tuple[Origin, Reason | None], list[bytes]] = defaultdict(list)
         self._open_items = self._open_size = 0
         self._ready: asyncio.Queue[Batch] = asyncio.Queue()
         self._ready_items = 0
@@ -79,37 +62,31 @@ class Outbox:
             return None
         return RetryableError("the next component is behind", retry_after=1.0, reason=RefusalReason.QUEUE_FULL)
 
-    def put(self, part: Part, reason: Reason | None) -> None:
+    def put(self, origin: Origin, reason: Reason | None, records: Sequence[bytes]) -> None:
         """Take records that are held already.  They wait for others until `flush`."""
-        origin, wire, count = part
-        size = len(wire)
-        if (count > MOST_ITEMS or size > MOST_BYTES) and count > 1:
-            for piece in _pieces(part):
-                self.put(piece, reason)
-            return
-        if self._open_items + count > MOST_ITEMS or self._open_size + size > MOST_BYTES:
+        size = sum(map(len, records))
+        if self._open_items + len(records) > MOST_ITEMS or self._open_size + size > MOST_BYTES:
             self.flush()
-        waiting = self._open[origin, reason]
-        waiting.wires.append(wire)
-        waiting.items += count
-        self._open_items += count
+        self._open[origin, reason] += records
+        self._open_items += len(records)
         self._open_size += size
 
     def flush(self) -> None:
         """Send what waits for company."""
         if not self._open:
             return
-        by_metadata: defaultdict[Any, list[_Scope]] = defaultdict(list)
-        for (origin, reason), waiting in self._open.items():
-            scope = _Scope(origin, self._scope_of(origin, reason), waiting)
-            by_metadata[tuple(sorted(origin.metadata.items()))].append(scope)
+        fits = self._open_items <= MOST_ITEMS and self._open_size <= MOST_BYTES
+        by_metadata = defaultdict(list)
+        for (origin, reason), records in self._open.items():
+            by_metadata[tuple(sorted(origin.metadata.items()))].append(Portion(origin, reason, records))
         self._open.clear()
         self._open_items = self._open_size = 0
-        for scopes in by_metadata.values():
-            items = sum([scope.waiting.items for scope in scopes])
-            batch = Batch(self._signal, wire=_request(scopes), items=items, metadata=scopes[0].origin.metadata)
-            self._ready.put_nowait(batch)
-            self._ready_items += items
+        for portions in by_metadata.values():
+            for piece in [portions] if fits else _pieces(portions):
+                items = sum([len(portion.records) for portion in piece])
+                wire = self._request(piece).SerializeToString()
+                self._ready.put_nowait(Batch(self._signal, wire=wire, items=items, metadata=piece[0].origin.metadata))
+                self._ready_items += items
 
     async def pass_on(self) -> None:
         """Hand on what is ready, for ever."""
@@ -139,28 +116,40 @@ class Outbox:
         self._settings.telemetry.held(self._signal, -left)
         self._settings.telemetry.dropped(self._signal, DropReason.SHUTDOWN_DEADLINE, left)
 
+    def _request(self, portions: Sequence[Portion]) -> Any:
+        """Put records of one resource under one resource again."""
+        shape = SHAPES[self._signal]
+        resources, scopes, records_of = shape.path
+        request: Any = shape.skeleton()
+        for rest in {portion.origin.request for portion in portions if portion.origin.request}:
+            request.MergeFromString(rest)
+        nodes: dict[bytes, Any] = {}
+        for origin, reason, records in portions:
+            node = nodes.get(origin.resource)
+            if node is None:
+                node = nodes[origin.resource] = resources(request).add()
+                node.MergeFromString(origin.resource)
+            scope = scopes(node).add()
+            scope.MergeFromString(self._scope_of(origin, reason))
+            records_of(scope).extend(records)
+        return request
 
-def _request(scopes: Iterable[_Scope]) -> bytes:
-    """Put records of one resource under one resource again."""
-    resources: defaultdict[bytes, list[bytes]] = defaultdict(list)
-    rests = {origin.request: None for origin, _, _ in scopes}
-    for origin, shell, waiting in scopes:
-        content = [shell, *waiting.wires]
-        resources[origin.resource] += [head(_SCOPE, sum(map(len, content))), *content]
-    wire = list(rests)
-    for shell, content in resources.items():
-        wire += [head(_RESOURCE, len(shell) + sum(map(len, content))), shell, *content]
-    return b"".join(wire)
+
+def _pieces(portions: Sequence[Portion]) -> Iterator[Sequence[Portion]]:
+    """Yield portions that fit into one request each."""
+    piece: list[Portion] = []
+    room, items = MOST_BYTES, MOST_ITEMS
+    for origin, reason, records in portions:
+        start = 0
+        for end, record in enumerate(records):
+            if (not items or room < len(record)) and items < MOST_ITEMS:
+                yield _with(piece, Portion(origin, reason, records[start:end]))
+                piece, start, room, items = [], end, MOST_BYTES, MOST_ITEMS
+            room -= len(record)
+            items -= 1
+        piece = _with(piece, Portion(origin, reason, records[start:]))
+    yield piece
 
 
-def _pieces(part: Part) -> Iterator[Part]:
-    """Yield what fits into one request each: a record that is larger stands alone."""
-    piece: list[bytes] = []
-    size = 0
-    for record in part.spans:
-        if piece and (len(piece) == MOST_ITEMS or size + len(record) + _MOST_IN_FRONT > MOST_BYTES):
-            yield Part(part.origin, framed(piece)[0], len(piece))
-            piece, size = [], 0
-        piece.append(record)
-        size += len(record) + _MOST_IN_FRONT
-    yield Part(part.origin, framed(piece)[0], len(piece))
+def _with(piece: list[Portion], portion: Portion) -> list[Portion]:
+    return [*piece, portion] if portion.records else piece

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from collector.sampling import ALWAYS
-from processors.tail_sampling.facts import Sought
 from processors.tail_sampling.trace import Trace
 from processors.tail_sampling.traces import Traces
 
@@ -97,9 +96,3 @@ def at_once(policy: Policy) -> AtOnce | None:
     """
     votes: AtOnce | None = getattr(policy, "evaluate_all", None)
     return votes
-
-
-def sought_by(policy: Policy) -> Sequence[Sought]:
-    """Return what a policy asks for by `Traces.mentioning`: its `sought`, which is looked for when spans come."""
-    sought: Sequence[Sought] = getattr(policy, "sought", ())
-    return sought

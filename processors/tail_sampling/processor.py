@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
-from itertools import chain
 from typing import Any
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -14,13 +14,10 @@ from collector.api import Batch, Consumer, DropReason, RefusalReason, RetryableE
 from collector.wire.projection import VALUE, project
 from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
-from processors.tail_sampling.facts import Sought
-from processors.tail_sampling.framing import records_in
-from processors.tail_sampling.grouping import NO_TRACE, Grouping, Stretch
+from processors.tail_sampling.grouping import NO_TRACE, Group, Grouping
 from processors.tail_sampling.held import Held, Line
 from processors.tail_sampling.measures import Measures
 from processors.tail_sampling.outbox import Outbox, as_it_came
-from processors.tail_sampling.policy import Policy, sought_by
 from processors.tail_sampling.ring import How, Ring
 from processors.tail_sampling.scopes import scope_with_reason
 from processors.tail_sampling.trace import Part
@@ -58,11 +55,10 @@ class TailSampling:
         self._ring = ring
         self._common = common
         self._measures = Measures(settings.telemetry, list(decides.policies))
-        sought = _sought_by(decides.policies.values())
-        self._grouping = Grouping(Signal.TRACES, list(sought))
+        self._grouping = Grouping(Signal.TRACES)
         scope_of = scope_with_reason if config.record_policy else as_it_came
         self._outbox = Outbox(Signal.TRACES, settings, next, scope_of)
-        self._verdicts = Verdicts(config, settings, decides, self._outbox, ring, self._measures, common, sought)
+        self._verdicts = Verdicts(config, settings, decides, self._outbox, ring, self._measures, common)
         self._traces: dict[bytes, Held] = {}
         self._size = 0
         self._line = Line(config.decision_wait)
@@ -98,10 +94,10 @@ class TailSampling:
         if self._is_closed:
             self._settings.telemetry.dropped(Signal.TRACES, DropReason.SHUTDOWN_DEADLINE, len(batch))
             return
-        stretches = self._grouping.stretches(batch)
+        groups = list(self._grouping.groups(batch))
         self._settings.telemetry.held(Signal.TRACES, len(batch))
         now = self._settings.clock.monotonic()
-        self._take(stretches, now)
+        self._take(groups, now)
         if self._is_over() and not self._config.block_on_overflow:
             await self._decide_all(self._over(), How.OVERFLOW)
         else:
@@ -147,34 +143,36 @@ class TailSampling:
                 self._decide([held], self._settings.clock.monotonic(), How.SHUTDOWN)
         self._settle()
 
-    def _take(self, stretches: Sequence[Stretch], now: float) -> None:
+    def _take(self, groups: Sequence[Group], now: float) -> None:
         traces, began = self._traces, []
-        decided = self._verdicts.decided_among({stretch[0] for stretch in stretches})
-        for trace_id, origin, wire, count, facts in stretches:
-            held = traces.get(trace_id)
-            if held is not None:
-                held.add(origin, wire, count, facts)
-            elif trace_id == NO_TRACE:
-                self._verdicts.pass_on(Part(origin, wire, count))
-                continue
-            elif trace_id in decided and self._verdicts.follow(trace_id, Part(origin, wire, count), now):
-                continue
-            else:
-                held = traces[trace_id] = Held(trace_id, origin, wire, count, facts, now)
-                began.append(held)
-            self._size += len(wire)
-            if self._looks_closer and not self._may_stay(held, wire, now):
-                decided.add(trace_id)
+        decided = self._verdicts.decided_among(_traces_of(groups))
+        for origin, by_trace in groups:
+            for trace_id, raws in by_trace.items():
+                size = sum(map(len, raws))
+                held = traces.get(trace_id)
+                if held is not None:
+                    held.add(origin, raws, size)
+                elif trace_id == NO_TRACE:
+                    self._verdicts.pass_on(Part(origin, raws))
+                    continue
+                elif trace_id in decided and self._verdicts.follow(trace_id, Part(origin, raws), now):
+                    continue
+                else:
+                    held = traces[trace_id] = Held(trace_id, origin, raws, size, now)
+                    began.append(held)
+                self._size += size
+                if self._looks_closer and not self._may_stay(held, raws, now):
+                    decided.add(trace_id)
         self._line.join(began, now)
         self._measures.new_traces.add(len(began))
 
-    def _may_stay(self, held: Held, wire: bytes, now: float) -> bool:
+    def _may_stay(self, held: Held, raws: Iterable[bytes], now: float) -> bool:
         """Drop a trace of which there is more than may be; see whether its root is among the spans that came."""
         if 0 < self._config.maximum_trace_size_bytes < held.size:
             self._forget(held)
             self._verdicts.too_large(held)
             return False
-        if self._roots.wait and not held.has_root and _has_root(wire):
+        if self._roots.wait and not held.has_root and _has_root(raws):
             held.has_root = True
             self._roots.join([held], now)
         return True
@@ -265,15 +263,15 @@ class TailSampling:
         self._settings.telemetry.dropped(Signal.TRACES, DropReason.SHUTDOWN_DEADLINE, left)
 
 
-def _has_root(wire: bytes) -> bool:
+def _traces_of(groups: Sequence[Group]) -> AbstractSet[bytes]:
+    if len(groups) == 1:
+        return groups[0].by_trace.keys()
+    return set().union(*[group.by_trace for group in groups])
+
+
+def _has_root(raws: Iterable[bytes]) -> bool:
     """Say whether one of some spans has no parent."""
     return any(
         (span[28:30] != _HAS_PARENT or span[30:38] == _NO_PARENT) and not any(_PARENT.FromString(span).parent_span_id)
-        for span in records_in(wire)
+        for span in raws
     )
-
-
-def _sought_by(policies: Iterable[Policy]) -> Mapping[Sought, int]:
-    """Return what to look for when spans come, each with a bit of its own."""
-    each = dict.fromkeys(chain.from_iterable([sought_by(policy) for policy in policies]))
-    return {sought: 1 << place for place, sought in enumerate(each)}

@@ -105,14 +105,14 @@ class Ring:
             return
         remembered, new = self._traces, 0
         for trace, (outcome, votes, threshold, _, _) in zip(traces, decisions, strict=True):
-            entry = (at, trace.span_count, outcome.kept, outcome.policy, how, votes, threshold)
+            entry = (at, len(trace.raws), outcome.kept, outcome.policy, how, votes, threshold)
             if trace.trace_id in remembered:
                 self._remember(trace.trace_id, entry)
             else:
                 remembered[trace.trace_id] = entry
                 new += 1
         self._count += new
-        self._shrink()
+        self._forget_the_oldest()
 
     def note_late(self, trace_id: bytes, *, at: float, spans: int, kept: bool, policy: str = "") -> None:
         """Remember that spans followed a decision that had been made; all that follow one decision count as one."""
@@ -140,9 +140,9 @@ class Ring:
             known = _decisions(before)
             after = self._traces[trace_id] = [*known, entry][-self._most_of_one_trace :]
             self._count += len(after) - len(known)
-        self._shrink()
+        self._forget_the_oldest()
 
-    def _shrink(self) -> None:
+    def _forget_the_oldest(self) -> None:
         while self._count > self._size:
             _, forgotten = self._traces.popitem(last=False)
             self._count -= len(_decisions(forgotten))

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from collector.api import Resource, Scope, Span
 from collector.records.views import RESOURCE, SCOPE
-from collector.wire.projection import VALUE, project
-from processors.tail_sampling.facts import Facts
-from processors.tail_sampling.framing import records_in
+from collector.wire.projection import EVERY, OPAQUE, VALUE, Merged, project
 
-_HEAD: Any = project(trace_pb2.ScopeSpans, {"spans": {"parent_span_id": VALUE, "trace_state": VALUE, "flags": VALUE}})
+_HEAD: Any = project(
+    trace_pb2.ScopeSpans,
+    {
+        "spans": {
+            "parent_span_id": VALUE,
+            "trace_state": VALUE,
+            "flags": VALUE,
+            "start_time_unix_nano": VALUE,
+            "end_time_unix_nano": VALUE,
+            "status": {"code": VALUE},
+        }
+    },
+)
+_GLANCE: Any = project(
+    trace_pb2.Span,
+    {
+        "trace_state": EVERY,
+        "start_time_unix_nano": EVERY,
+        "end_time_unix_nano": EVERY,
+        "status": Merged({"code": EVERY}),
+    },
+)
+_read_glance = _GLANCE.FromString
+_SPANS: Any = project(trace_pb2.ScopeSpans, {"spans": OPAQUE})
 _RESOURCE: Any = project(trace_pb2.ResourceSpans, {"resource": RESOURCE})
 _SCOPE: Any = project(trace_pb2.ScopeSpans, {"scope": SCOPE})
 
@@ -36,151 +56,131 @@ class Origin:
 
 
 class Part(NamedTuple):
-    """Spans of one trace that came from one place."""
+    """Spans of one trace that came together."""
 
     origin: Origin
-    wire: bytes
-    """As they stand in a `ScopeSpans`."""
-    items: int
-    """How many there are."""
-
-    @property
-    def spans(self) -> Sequence[bytes]:
-        """Each a serialised `Span`."""
-        return records_in(self.wire)
-
-
-class _Place(NamedTuple):
-    """Where spans stood that came after others."""
-
-    origin: Origin
-    chunk: int
-    """The place of the first of them in `Trace.chunks`."""
-    span: int
-    """How many spans came before."""
-
-
-class _Read:
-    """The spans of a trace, read as far as somebody has asked for them."""
-
-    def __init__(self, wire: bytes) -> None:
-        self.wire = wire
-
-    @cached_property
-    def spans(self) -> Sequence[bytes]:
-        return records_in(self.wire)
-
-    @cached_property
-    def heads(self) -> Sequence[Any]:
-        return list(_HEAD.FromString(self.wire).spans)
+    spans: list[bytes]
+    """Each a serialised `Span`."""
 
 
 class Trace:
     """What is known of one trace at the moment of a decision.
 
-    What was not read when its spans came is looked up if asked for, and what several policies ask for once.
+    Everything is looked up if asked for, and what several policies ask for once.
     """
 
-    __slots__ = (
-        "_read",
-        "chunks",
-        "codes",
-        "first",
-        "last",
-        "mentions",
-        "origin",
-        "others",
-        "size",
-        "span_count",
-        "trace_id",
-    )
+    __slots__ = ("_glance", "_heads", "_text", "origin", "others", "raws", "size", "trace_id")
 
-    def __init__(self, trace_id: bytes, origin: Origin, wire: bytes, count: int, facts: Facts) -> None:
+    def __init__(self, trace_id: bytes, origin: Origin, raws: list[bytes], size: int) -> None:
         """Args:
         trace_id: 16 bytes.
         origin: where these spans stood.
-        wire: spans as they stand in a `ScopeSpans`.
-        count: how many there are.
-        facts: what is known of them.
+        raws: each a serialised `Span`; more may be added to this list.
+        size: their bytes.
         """
         self.trace_id = trace_id
         """16 bytes."""
         self.origin = origin
         """Where the first of its spans stood."""
-        self.chunks = [wire]
-        """The spans as they stand in a `ScopeSpans`, those that came together in one."""
-        self.span_count = count
-        self.size = len(wire)
-        """Bytes of all spans, with their tags and lengths."""
-        self.others: list[_Place] | None = None
-        """Where spans stood that came later; None for nowhere else."""
-        self.first, self.last, self.codes, self.mentions = facts
-        """As in `Facts`."""
-        self._read: _Read | None = None
+        self.raws = raws
+        """Every span as its bytes."""
+        self.size = size
+        """Bytes of all spans."""
+        self.others: list[tuple[int, Origin]] | None = None
+        """Where spans stood that came later, each with the place of the first of them in `raws`; None for nowhere."""
+        self._text: bytes | None = None
+        self._glance: Any = None
+        self._heads: Sequence[Any] | None = None
 
-    def add(self, origin: Origin, wire: bytes, count: int, facts: Facts) -> None:
+    def add(self, origin: Origin, raws: Sequence[bytes], size: int) -> None:
         """Take over spans of the same trace that came together; nobody may have looked at it before."""
         if self.others is None:
             if origin is not self.origin:
-                self.others = [_Place(origin, len(self.chunks), self.span_count)]
-        elif origin is not self.others[-1].origin:
-            self.others.append(_Place(origin, len(self.chunks), self.span_count))
-        self.chunks.append(wire)
-        self.span_count += count
-        self.size += len(wire)
-        first, last, codes, mentions = facts
-        if first < self.first or not self.first:
-            self.first = first or self.first
-        self.last = max(self.last, last)
-        self.codes |= codes
-        self.mentions |= mentions
+                self.others = [(len(self.raws), origin)]
+        elif origin is not self.others[-1][1]:
+            self.others.append((len(self.raws), origin))
+        self.raws += raws
+        self.size += size
 
     @property
     def parts(self) -> Sequence[Part]:
         """The spans with their origins, each origin once, in the order in which they first came."""
         if self.others is None:
-            return [Part(self.origin, self.wire, self.span_count)]
-        together: dict[Origin, list[Part]] = {}
-        for part in self._in_order():
-            together.setdefault(part.origin, []).append(part)
-        return [
-            Part(origin, b"".join([part.wire for part in parts]), sum([part.items for part in parts]))
-            for origin, parts in together.items()
-        ]
+            return [Part(self.origin, self.raws)]
+        by_origin: dict[Origin, list[bytes]] = {}
+        starts = [(0, self.origin), *self.others]
+        ends = [*[start for start, _ in self.others], len(self.raws)]
+        for (start, origin), end in zip(starts, ends, strict=True):
+            by_origin.setdefault(origin, []).extend(self.raws[start:end])
+        return [Part(origin, raws) for origin, raws in by_origin.items()]
 
     @property
     def origins(self) -> Sequence[Origin]:
         """Where its spans stood."""
-        return [self.origin] if self.others is None else [self.origin, *[place.origin for place in self.others]]
+        return [self.origin] if self.others is None else [self.origin, *[origin for _, origin in self.others]]
 
     @property
-    def wire(self) -> bytes:
-        """All spans as they stand in a `ScopeSpans`: to search for keys and texts that must be there, too."""
-        chunks = self.chunks
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    def span_count(self) -> int:
+        return len(self.raws)
 
     @property
-    def raws(self) -> Sequence[bytes]:
-        """Every span as its bytes."""
-        return self._reading.spans
+    def text(self) -> bytes:
+        """The bytes of all spans, one after the other, to search for keys and texts that must be there."""
+        text = self._text
+        if text is None:
+            text = self._text = b"".join(self.raws)
+        return text
 
     @property
     def heads(self) -> Sequence[Any]:
-        """Every span as a message of its parent, flags and trace state."""
-        return self._reading.heads
+        """Every span as a message of what has no list in it: times, status code, flags, trace state, parent."""
+        if self._heads is None:
+            self._heads = list(_HEAD.FromString(_SPANS(spans=self.raws).SerializeToString()).spans)
+        return self._heads
+
+    @property
+    def glance(self) -> Any:
+        """All times, status codes and trace states there are, each in one list.
+
+        Messages one after the other are one message.  A span that has a field twice is in it twice, though the last
+        one counts, and one that does not have it is not: what is not here is nowhere, what is here may not count.
+        """
+        glance = self._glance
+        if glance is None:
+            glance = self._glance = _read_glance(self.text)
+        return glance
 
     @property
     def duration(self) -> int:
         """Nanoseconds from the first start to the last end; negative if clocks disagree.  A time of 0 is none."""
-        return self.last - self.first if self.first and self.last else 0
+        starts = [head.start_time_unix_nano for head in self.heads if head.start_time_unix_nano]
+        ends = [head.end_time_unix_nano for head in self.heads if head.end_time_unix_nano]
+        return int(max(ends) - min(starts)) if starts and ends else 0
+
+    def longest_duration(self) -> int:
+        """What `duration` is at most unless this is negative, and nearly always is: costs a tenth of it."""
+        glance = self.glance
+        starts, ends = glance.start_time_unix_nano[:], glance.end_time_unix_nano[:]
+        if not starts or not ends:
+            return 0
+        first, last = min(starts) or min(filter(None, starts), default=0), max(ends)
+        return last - first if first and last else 0
 
     def has_status(self, code: int) -> bool:
-        """Say whether some span has this status code: 0, 1 or 2."""
-        return bool(self.codes >> code & 1)
+        """Say whether some span has this status code."""
+        if code:
+            glance = self.glance
+            codes = glance.status.code[:] if glance.HasField("status") else []
+            if code not in codes:
+                return False
+            if codes.count(code) == len(codes):
+                return True
+        return any(head.status.code == code for head in self.heads)
 
     def trace_states(self, mentioning: bytes) -> Iterator[bytes]:
         """Yield the trace state of every span that has one which mentions this text."""
-        if self.wire.find(mentioning) >= 0:
+        states = self.glance.trace_state
+        if states and any(mentioning in state for state in states):
             for head in self.heads:
                 if mentioning in head.trace_state:
                     yield head.trace_state
@@ -188,33 +188,14 @@ class Trace:
     @property
     def root(self) -> Span | None:
         """The first span without a parent, or with one that is all zero; None if it has not come."""
-        for part in self._in_order():
-            for place, head in enumerate(_HEAD.FromString(part.wire).spans):
-                if not any(head.parent_span_id):
-                    return next(_spans_of(part.origin, [part.spans[place]]))
-        return None
+        heads = zip(self.heads, self.raws, strict=True)
+        root = next((raw for head, raw in heads if not any(head.parent_span_id)), None)
+        return None if root is None else next(self.spans(lambda raw: raw is root))
 
     def forget(self) -> None:
         """Let go of the spans."""
-        self.chunks = []
-        self.span_count = 0
-        self._read = None
-
-    def _in_order(self) -> Iterator[Part]:
-        """Yield spans that came one after the other from one place; the same place may come again."""
-        places = [_Place(self.origin, 0, 0), *(self.others or ())]
-        for place, end in zip(
-            places, [*places[1:], _Place(self.origin, len(self.chunks), self.span_count)], strict=True
-        ):
-            wire = b"".join(self.chunks[place.chunk : end.chunk])
-            yield Part(place.origin, wire, end.span - place.span)
-
-    @property
-    def _reading(self) -> _Read:
-        reading = self._read
-        if reading is None:
-            reading = self._read = _Read(self.wire)
-        return reading
+        self.raws = []
+        self._text = self._glance = self._heads = None
 
     def resources(self, wanted: Callable[[bytes], bool] = bool) -> Iterator[Resource]:
         """Yield every resource to be read, equal ones once.
@@ -234,16 +215,13 @@ class Trace:
         """
         for part in self.parts:
             raws = part.spans if wanted is None else [*filter(wanted, part.spans)]
-            if raws:
-                yield from _spans_of(part.origin, raws)
-
-
-def _spans_of(origin: Origin, raws: Sequence[bytes]) -> Iterator[Span]:
-    resource, scope = read_resource(origin.resource), _scope(origin.scope)
-    for raw in raws:
-        span = Span(raw)
-        span.resource, span.scope = resource, scope
-        yield span
+            if not raws:
+                continue
+            resource, scope = read_resource(part.origin.resource), _scope(part.origin.scope)
+            for raw in raws:
+                span = Span(raw)
+                span.resource, span.scope = resource, scope
+                yield span
 
 
 def read_resource(shell: bytes) -> Resource:

@@ -1,31 +1,56 @@
-"""Traces on which is decided together: what is known of all of them is asked for once."""
+"""Traces on which is decided together: what policies look at in each of them is read for all at once.
+
+To parse one message for each trace costs more than all that is then done with it.  So the spans of many traces are
+joined to one message, with a mark between every two that nobody outside can have written: it shows which of what was
+read belongs to which span.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 from operator import attrgetter
+from secrets import randbits
+from typing import Any, NamedTuple
 
-from processors.tail_sampling.facts import Sought
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from collector.wire.projection import EVERY, Merged, project
 from processors.tail_sampling.trace import Origin, Trace
 
-_chunks = attrgetter("chunks")
+_GLANCE: Any = project(
+    Span,
+    {
+        "trace_state": EVERY,
+        "start_time_unix_nano": EVERY,
+        "end_time_unix_nano": EVERY,
+        "status": Merged({"code": EVERY}),
+    },
+)
+_TIME = randbits(63) | 1 << 63  # as long as every other one, and beyond the year 2262
+_CODE: Any = randbits(30) | 1 << 30
+_MARK = Span(start_time_unix_nano=_TIME, end_time_unix_nano=_TIME, status=Status(code=_CODE)).SerializeToString()
+
+
+_raws = attrgetter("raws")
 _origin = attrgetter("origin")
 _others = attrgetter("others")
-_NOTHING: Mapping[Sought, int] = {}
+
+
+class _Times(NamedTuple):
+    """Of every span."""
+
+    starts: Sequence[int]
+    ends: Sequence[int]
 
 
 class Traces:
     """Some traces, in an order."""
 
-    def __init__(self, traces: Sequence[Trace], sought: Mapping[Sought, int] = _NOTHING) -> None:
-        """Args:
-        traces: one or more.
-        sought: what was looked for when their spans came, each with its bit in `Trace.mentions`.
-        """
+    def __init__(self, traces: Sequence[Trace]) -> None:
         self._traces = traces
-        self._sought = sought
 
     def __len__(self) -> int:
         return len(self._traces)
@@ -38,32 +63,96 @@ class Traces:
 
     def only(self, places: Iterable[int]) -> Traces:
         """Return those at some places."""
-        return Traces([self._traces[place] for place in places], self._sought)
+        return Traces([self._traces[place] for place in places])
 
     @cached_property
     def origins(self) -> frozenset[Origin]:
         """Where their spans stood."""
         others = chain.from_iterable(filter(None, map(_others, self._traces)))
-        return frozenset([*map(_origin, self._traces), *[place.origin for place in others]])
+        return frozenset([*map(_origin, self._traces), *[origin for _, origin in others]])
 
     @cached_property
     def text(self) -> bytes:
-        """The bytes of all spans, to search for what must be there."""
-        return b"".join(chain.from_iterable(map(_chunks, self._traces)))
+        """The bytes of all spans, and marks between them."""
+        return _MARK.join(self._spans)
 
-    @property
+    @cached_property
+    def trace_states(self) -> frozenset[bytes]:
+        """All trace states there are, and some that do not count: what is not here is nowhere."""
+        return frozenset(self._glance.trace_state)
+
+    @cached_property
     def durations(self) -> Sequence[int]:
         """`Trace.duration` of each."""
-        return [trace.last - trace.first if trace.first and trace.last else 0 for trace in self._traces]
+        times = self._times
+        if times is None:
+            return [trace.duration for trace in self._traces]
+        durations, begin = [], 0
+        for end in self._ends:
+            durations.append(max(times.ends[begin:end]) - min(times.starts[begin:end]))
+            begin = end
+        return durations
 
-    def with_status(self, code: int) -> Sequence[int]:
-        """Return the places of traces with a span of this status code: 0, 1 or 2."""
-        bit = 1 << code
-        return [place for place, trace in enumerate(self._traces) if trace.codes & bit]
+    def with_status(self, code: int) -> Iterable[int]:
+        """Return the places of traces with a span of this status code."""
+        codes = self._codes
+        if codes is None or not code:
+            return [place for place, trace in enumerate(self._traces) if trace.has_status(code)]
+        return dict.fromkeys([bisect_right(self._ends, span) for span, found in codes.items() if found == code])
 
-    def mentioning(self, sought: Sought) -> Sequence[int]:
-        """Return the places of traces with a text in a span's bytes, or its trace state, and maybe of others."""
-        bit = self._sought.get(sought)
-        if bit is not None:
-            return [place for place, trace in enumerate(self._traces) if trace.mentions & bit]
-        return [place for place, trace in enumerate(self._traces) if trace.wire.find(sought.text) >= 0]
+    def mentioning(self, text: bytes) -> Iterable[int]:
+        """Return the places of traces with a span in whose bytes a text stands, and maybe of some others."""
+        places, at = [], self.text.find(text)
+        while at >= 0:
+            place = bisect_right(self._offsets, at)
+            if place >= len(self._traces):
+                break
+            places.append(place)
+            at = self.text.find(text, self._offsets[place])
+        return places
+
+    @cached_property
+    def _spans(self) -> Sequence[bytes]:
+        return list(chain.from_iterable(map(_raws, self._traces)))
+
+    @cached_property
+    def _ends(self) -> Sequence[int]:
+        """Of each trace, how many spans there are up to its last one."""
+        return list(accumulate(map(len, map(_raws, self._traces))))
+
+    @cached_property
+    def _offsets(self) -> Sequence[int]:
+        """Of each trace, where its bytes end in the text, and the mark behind them."""
+        to_each = [0, *accumulate(map(len, self._spans))]
+        return [to_each[end] + end * len(_MARK) for end in self._ends]
+
+    @cached_property
+    def _glance(self) -> Any:
+        return _GLANCE.FromString(self.text)
+
+    @cached_property
+    def _times(self) -> _Times | None:
+        """None unless every span has one start and one end, as every known encoder writes them."""
+        starts, ends = self._glance.start_time_unix_nano[:], self._glance.end_time_unix_nano[:]
+        marks = len(self._spans) - 1
+        for times in (starts, ends):
+            if len(times) != 2 * marks + 1 or times[1::2].count(_TIME) != marks or 0 in times:
+                return None
+        return _Times(starts[::2], ends[::2]) if all(map(_raws, self._traces)) else None
+
+    @cached_property
+    def _codes(self) -> dict[int, int] | None:
+        """The status code that is written in each span that has one; None if that cannot be told."""
+        written = self._glance.status.code[:]
+        marks = len(self._spans) - 1
+        if written.count(_CODE) != marks:
+            return None
+        codes: dict[int, int] = {}
+        if len(written) > marks:
+            span = 0
+            for code in written:
+                if code == _CODE:
+                    span += 1
+                else:
+                    codes[span] = code  # of several the last one counts
+        return codes

@@ -6,16 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
-from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.api import DropReason, Settings, Signal
 from collector.sampling import ALWAYS, with_threshold
-from collector.wire.projection import EVERY, Merged, project
+from collector.wire.projection import EVERY, project
 from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
 from processors.tail_sampling.evaluation import Decision, Outcome
-from processors.tail_sampling.facts import Sought
-from processors.tail_sampling.framing import framed
 from processors.tail_sampling.held import Held
 from processors.tail_sampling.measures import Measures
 from processors.tail_sampling.outbox import Outbox
@@ -25,7 +23,7 @@ from processors.tail_sampling.ring import How, Ring
 from processors.tail_sampling.trace import Part
 from processors.tail_sampling.traces import Traces
 
-_STATES: Any = project(ScopeSpans, {"spans": Merged({"trace_state": EVERY})})
+_STATES: Any = project(Span, {"trace_state": EVERY})
 _NOBODY_VOTED = Outcome((), "not_sampled", "")
 _MOST_REASONS = 10_000
 """Reasons that are shared; there is one for each policy, unless somebody writes policies that invent names."""
@@ -56,11 +54,9 @@ class Verdicts:
         ring: Ring,
         measures: Measures,
         common: Common,
-        sought: Mapping[Sought, int],
     ) -> None:
         self._settings = settings
         self._decides = decides
-        self._sought = sought
         self._outbox = outbox
         self._ring = ring
         self._measures = measures
@@ -74,7 +70,7 @@ class Verdicts:
     def decide(self, traces: Sequence[Held], now: float, how: How) -> None:
         """Send the spans of each of some traces, or drop them.  A bug in a policy costs the trace it is about."""
         try:
-            decisions = self._decides.decide(Traces(traces, self._sought), now)
+            decisions = self._decides.decide(Traces(traces), now)
         except Exception as bug:
             if len(traces) == 1:
                 self._measures.removed(traces, now)
@@ -86,7 +82,7 @@ class Verdicts:
         self._measures.removed(traces, now)
         self._ring.note_all(traces, decisions, at=self._settings.clock.time(), how=how)
         for held, decision in zip(traces, decisions, strict=True):
-            spans, outcome = held.span_count, decision.outcome
+            spans, outcome = len(held.raws), decision.outcome
             if not outcome.kept:
                 self._sampled_out += spans
                 self._dropped.add(held.trace_id)
@@ -109,7 +105,7 @@ class Verdicts:
 
     def follow(self, trace_id: bytes, part: Part, now: float) -> bool:
         """Do with late spans as was decided on their trace; return whether that is remembered."""
-        spans = part.items
+        spans = len(part.spans)
         if kept := self._kept.find(trace_id):
             reason = self._reason(kept.reason.policy, kept.reason.composite, is_late=True)
             self._send([part], reason, kept.threshold, kept.randomness)
@@ -134,7 +130,7 @@ class Verdicts:
 
     def pass_on(self, part: Part) -> None:
         """Send spans that belong to no trace."""
-        self._outbox.put(part, None)
+        self._outbox.put(part.origin, None, part.spans)
 
     def knows(self, trace_id: bytes) -> bool | None:
         """Say whether a trace was kept; None if nothing is remembered of it."""
@@ -182,9 +178,9 @@ class Verdicts:
 
     def _send(self, parts: Sequence[Part], reason: Reason, threshold: int, explicit: int | None) -> None:
         if self._record_rate and threshold != ALWAYS:
-            parts = [_with_threshold(part, threshold, explicit) for part in parts]
-        for part in parts:
-            self._outbox.put(part, reason)
+            parts = [Part(origin, _with_threshold(spans, threshold, explicit)) for origin, spans in parts]
+        for origin, spans in parts:
+            self._outbox.put(origin, reason, spans)
 
     def _reason(self, policy: str, composite: str, *, is_late: bool = False) -> Reason:
         reason = self._reasons.get((policy, composite, is_late))
@@ -195,17 +191,14 @@ class Verdicts:
         return reason
 
 
-def _with_threshold(part: Part, threshold: int, explicit: int | None) -> Part:
+def _with_threshold(spans: list[bytes], threshold: int, explicit: int | None) -> list[bytes]:
     """Return spans of one trace that say which threshold they passed.
 
     Messages one after the other are one message, so one look tells whether any of them has a trace state.  If none has,
     what is added is the same for all.
     """
-    spans = part.spans
     first = with_threshold(spans[0], threshold, explicit)
     added = first.removeprefix(spans[0])
-    if len(added) < len(first) and not _STATES.FromString(part.wire).spans.trace_state:
-        written = [span + added for span in spans]
-    else:
-        written = [first, *[with_threshold(span, threshold, explicit) for span in spans[1:]]]
-    return part._replace(wire=framed(written)[0])
+    if len(added) < len(first) and not _STATES.FromString(b"".join(spans)).trace_state:
+        return [span + added for span in spans]
+    return [first, *[with_threshold(span, threshold, explicit) for span in spans[1:]]]

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from collector import sampling
-from processors.tail_sampling.facts import Sought
 from processors.tail_sampling.policies.config import ProbabilisticConfig
 from processors.tail_sampling.policy import Verdict, Vote
 from processors.tail_sampling.trace import Trace
@@ -16,7 +15,7 @@ from processors.tail_sampling.traces import Traces
 _OFFSET = 0xCBF29CE484222325
 _PRIME = 0x100000001B3
 _MOST = (1 << 64) - 1
-_EXPLICIT = Sought(b"rv:", in_state=True)
+_EXPLICIT = b"rv:"
 """What a trace state has in it that says which randomness decides."""
 
 
@@ -29,15 +28,15 @@ def fnv1a(data: bytes, start: int = _OFFSET) -> int:
 
 def randomness_of(trace: Trace) -> int:
     """Return the 56 bits that decide on a trace: `rv` of a trace state, the least if spans disagree, or of its id."""
-    states = map(sampling.TraceState.parse, trace.trace_states(_EXPLICIT.text))
+    if not trace.glance.trace_state:
+        return sampling.randomness(trace.trace_id)
+    states = map(sampling.TraceState.parse, trace.trace_states(b"ot="))
     explicit = [state.explicit for state in states if state.explicit is not None]
     return min(explicit) if explicit else sampling.randomness(trace.trace_id)
 
 
 class Probabilistic:
     """Keeps a percentage of traces by their randomness (`collector.sampling`)."""
-
-    sought = (_EXPLICIT,)
 
     def __init__(self, config: ProbabilisticConfig) -> None:
         self._config = config
@@ -49,12 +48,11 @@ class Probabilistic:
         return self._sampled if randomness_of(trace) >= self._threshold else self._not_sampled
 
     def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
+        if any(_EXPLICIT in state for state in traces.trace_states):
+            return [self.evaluate(trace, now) for trace in traces]
         sampled, not_sampled, least = self._sampled, self._not_sampled, self._threshold
         randomness = sampling.randomness
-        verdicts = [sampled if randomness(trace.trace_id) >= least else not_sampled for trace in traces]
-        for place in traces.mentioning(_EXPLICIT):
-            verdicts[place] = self.evaluate(traces[place], now)
-        return verdicts
+        return [sampled if randomness(trace.trace_id) >= least else not_sampled for trace in traces]
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         return {"sampling_percentage": self._config.sampling_percentage}

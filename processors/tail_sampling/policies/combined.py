@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from processors.tail_sampling.policies.config import CompositeConfig
 from processors.tail_sampling.policies.limits import TokenBucket
-from processors.tail_sampling.policy import AtOnce, Choice, Policy, Verdict, Vote, at_once, sought_by
+from processors.tail_sampling.policy import AtOnce, Choice, Policy, Verdict, Vote, at_once
 from processors.tail_sampling.trace import Trace
 from processors.tail_sampling.traces import Traces
 
@@ -27,7 +27,6 @@ class All:
     def __init__(self, policies: Sequence[NamedPolicy], yes: Vote = Vote.SAMPLED) -> None:
         self._policies = policies
         self._yes = yes
-        self.sought = [sought for each in policies for sought in sought_by(each.policy)]
         self.evaluate_all: AtOnce | None = None
         votes = [at_once(each.policy) for each in policies]
         if None not in votes:
@@ -60,7 +59,6 @@ class Not:
 
     def __init__(self, policy: NamedPolicy) -> None:
         self._policy = policy
-        self.sought = sought_by(policy.policy)
         vote = at_once(policy.policy)
         self.evaluate_all: AtOnce | None = (
             None if vote is None else lambda traces, now: list(map(_reversed, vote(traces, now)))

@@ -39,7 +39,7 @@ class Conditions:
     def evaluate(self, trace: Trace, now: float) -> Verdict:
         # A span's bytes are in the text of its trace, and those of an event in its span's: what has to be there is
         # looked for from the outside in.
-        of_spans, of_events = _possible(self._of_spans, trace.wire), _possible(self._of_events, trace.wire)
+        of_spans, of_events = _possible(self._of_spans, trace.text), _possible(self._of_events, trace.text)
         if not of_spans and not of_events:
             return NOT_SAMPLED
         both, errors = (*of_spans, *of_events), _Errors(self._mode)

@@ -62,7 +62,7 @@ class Keys:
 
     def _spans(self, trace: Trace) -> Iterable[Span]:
         """Yield spans that may have a field, without what they stand in."""
-        needles = [needle for needle in self._needles if needle in trace.wire]
+        needles = [needle for needle in self._needles if needle in trace.text]
         has_name = len(self._attributes) < len(self._of_spans)
         for part in trace.parts if needles or has_name else ():
             for raw in part.spans:

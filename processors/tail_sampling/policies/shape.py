@@ -7,7 +7,6 @@ from typing import Any
 
 from collector.api import ComponentConfig
 from collector.sampling import ALWAYS
-from processors.tail_sampling.facts import Sought
 from processors.tail_sampling.policies.config import (
     LatencyConfig,
     SpanCountConfig,
@@ -48,8 +47,10 @@ class Latency:
         self._most = config.upper_threshold_ms * _MILLISECOND or float("inf")
 
     def evaluate(self, trace: Trace, now: float) -> Verdict:
-        duration = trace.duration
-        return Verdict(_SAMPLED if self._least <= duration <= self._most else _NOT_SAMPLED, duration)
+        duration = trace.longest_duration()
+        if 0 <= duration < self._least:
+            return Verdict(_NOT_SAMPLED, duration)
+        return self._verdict(trace.duration)
 
     def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
         least, most = self._least, self._most
@@ -57,6 +58,9 @@ class Latency:
             verdict_of((_SAMPLED if least <= duration <= most else _NOT_SAMPLED, duration, ALWAYS, None))
             for duration in traces.durations
         ]
+
+    def _verdict(self, duration: int) -> Verdict:
+        return Verdict(_SAMPLED if self._least <= duration <= self._most else _NOT_SAMPLED, duration)
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         duration: Any = verdict.value
@@ -125,7 +129,6 @@ class TraceStateMember:
         self._key = config.key
         self._needle = config.key.encode(errors="surrogatepass") + b"="
         self._values = {value.encode(errors="surrogatepass") for value in config.values}
-        self.sought = [Sought(self._needle, in_state=True)]
 
     def evaluate(self, trace: Trace, now: float) -> Verdict:
         for state in trace.trace_states(self._needle):
@@ -136,10 +139,9 @@ class TraceStateMember:
         return NOT_SAMPLED
 
     def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
-        verdicts = [NOT_SAMPLED] * len(traces)
-        for place in traces.mentioning(self.sought[0]):
-            verdicts[place] = self.evaluate(traces[place], now)
-        return verdicts
+        if any(self._needle in state for state in traces.trace_states):
+            return [self.evaluate(trace, now) for trace in traces]
+        return [NOT_SAMPLED] * len(traces)
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         value = verdict.value

@@ -37,7 +37,7 @@ def decide(*verdicts: Vote | Verdict | None, first: bool = False, errors: list[s
         policies.append(NamedPolicy(f"p{i}", _Says(verdict), is_drop))
     seen = [] if errors is None else errors
     evaluator = Evaluator(policies, sample_on_first_match=first, on_error=lambda name, _error: seen.append(name))
-    return evaluator.decide(Traces([trace_from(bytes(16), [])]), 0.0)[0]
+    return evaluator.decide(Traces([trace_from(bytes(16), [], 0)]), 0.0)[0]
 
 
 @pytest.mark.parametrize(

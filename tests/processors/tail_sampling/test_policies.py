@@ -19,9 +19,9 @@ from processors.tail_sampling.policies.build import build_policies
 from processors.tail_sampling.policies.chance import fnv1a
 from processors.tail_sampling.policies.config import Policies
 from processors.tail_sampling.policy import Verdict, Vote
-from processors.tail_sampling.trace import Origin, Trace
+from processors.tail_sampling.trace import Origin, Part, Trace
 from processors.tail_sampling.traces import Traces
-from tests.processors.tail_sampling.test_trace import part_of, trace_from, trace_of
+from tests.processors.tail_sampling.test_trace import trace_from, trace_of
 
 
 class _Config(ComponentConfig):
@@ -83,8 +83,8 @@ def test_a_span_that_has_its_status_twice_has_the_last_one() -> None:
     settings = "type: status_code, status_code: {status_codes: [ERROR]}"
     origin = Origin({}, b"", b"")
 
-    assert not samples(settings, trace_from(bytes(16), [part_of(origin, [error + ok])]))
-    assert samples(settings, trace_from(bytes(16), [part_of(origin, [ok + error])]))
+    assert not samples(settings, trace_from(bytes(16), [Part(origin, [error + ok])], 8))
+    assert samples(settings, trace_from(bytes(16), [Part(origin, [ok + error])], 8))
 
 
 def test_zero_is_a_bound_of_numbers() -> None:
@@ -159,7 +159,7 @@ def test_a_tenth_of_traces_is_a_tenth_and_can_have_passed_its_threshold(salt: st
     chance = policy(f"type: probabilistic, probabilistic: {{sampling_percentage: 10{salt}}}")
     kept = 0
     for n in range(20_000):
-        trace = trace_from((n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % (1 << 128)).to_bytes(16, "big"), [])
+        trace = trace_from((n * 0x9E3779B97F4A7C15F39CC0605CEDC835 % (1 << 128)).to_bytes(16, "big"), [], 0)
         verdict = chance.evaluate(trace, 0.0)
         if verdict.is_sampled:
             kept += 1
@@ -215,7 +215,7 @@ def test_the_decision_is_the_same_for_any_order_and_any_split_of_the_spans(spans
     mixed = data.draw(st.permutations(list(part.spans)))
     cut = data.draw(st.integers(0, len(mixed)))
     other = Origin({"x": "y"}, part.origin.resource, b"")
-    split = trace_from(trace.trace_id, [part_of(other, mixed[cut:]), part_of(part.origin, mixed[:cut])])
+    split = trace_from(trace.trace_id, [Part(other, mixed[cut:]), Part(part.origin, mixed[:cut])], trace.size)
 
     assert told(_decide(trace)) == told(_decide(split))
 

@@ -6,24 +6,21 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processors.tail_sampling.policies.limits import TokenBucket
 from processors.tail_sampling.policy import Choice
-from processors.tail_sampling.trace import Origin, Trace
+from processors.tail_sampling.trace import Origin, Part, Trace
 from tests.processors.tail_sampling.test_policies import policy
-from tests.processors.tail_sampling.test_trace import part_of, trace_from
+from tests.processors.tail_sampling.test_trace import trace_from
 
 _ORIGIN = Origin({}, b"", b"")
-_OF_A_HUNDRED = Span(name="x" * 96).SerializeToString()
-"""A hundred bytes with its tag and length."""
 _COMPOSITE = """type: composite, composite: {max_total_spans_per_second: 10, policy_order: [b, a],
 composite_sub_policy: [{name: a, type: always_sample}, {name: b, type: always_sample}],
 rate_allocation: [{policy: a, percent: 80}, {policy: b, percent: 40}]}"""
 
 
 def of(spans: int) -> Trace:
-    return trace_from(bytes(16), [part_of(_ORIGIN, [_OF_A_HUNDRED] * spans)])
+    return trace_from(bytes(16), [Part(_ORIGIN, [b""] * spans)], 100 * spans)
 
 
 def test_a_limit_lets_its_burst_through_and_then_its_rate() -> None:

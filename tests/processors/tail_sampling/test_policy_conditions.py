@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from collector.ottl.condition import Context, EventOf, parse_condition
 from processors.tail_sampling.policy import Vote
-from processors.tail_sampling.trace import Origin
+from processors.tail_sampling.trace import Origin, Part
 from tests.processors.tail_sampling.test_policies import mistakes_in, policy, samples, vote
-from tests.processors.tail_sampling.test_trace import part_of, trace_from, trace_of
+from tests.processors.tail_sampling.test_trace import trace_from, trace_of
 
 _KEYED = 'attributes["v"]["k"] == 1'
 """Cannot be asked of a span whose `v` is a text."""
@@ -137,7 +137,8 @@ def test_the_bytes_leave_out_no_span_of_which_a_condition_is_true(
     trace = trace_of(*spans, resource=resource)
     two = trace_from(
         trace.trace_id,
-        [part_of(Origin({}, p.origin.resource, b""), [raw]) for p in trace.parts for raw in p.spans],
+        [Part(Origin({}, p.origin.resource, b""), [raw]) for p in trace.parts for raw in p.spans],
+        trace.size,
     )
     of_spans = [parse_condition(each, Context.SPAN) for each in span]
     of_events = [parse_condition(each, Context.SPANEVENT) for each in spanevent]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.tail_sampling.policies.keys import Keys
-from tests.processors.tail_sampling.test_trace import part_of, trace_from, trace_of
+from processors.tail_sampling.trace import Part
+from tests.processors.tail_sampling.test_trace import trace_from, trace_of
 
 
 def test_fields_are_sorted_and_values_are_there_once_sorted_and_joined() -> None:
@@ -86,7 +87,7 @@ _SPAN = st.fixed_dictionaries(
 def test_bytes_leave_out_no_value_and_the_order_of_spans_does_not_matter(spans: Any, resource: Any) -> None:
     trace = trace_of(*spans, resource=resource)
     (part,) = trace.parts
-    backwards = trace_from(trace.trace_id, [part_of(part.origin, part.spans[::-1])])
+    backwards = trace_from(trace.trace_id, [Part(part.origin, part.spans[::-1])], trace.size)
     values = {str(span["attributes"]["a"]) for span in spans if "a" in span["attributes"]} | set(resource.values())
 
     assert "•".join(sorted(values)) == Keys(["a"]).of(trace)

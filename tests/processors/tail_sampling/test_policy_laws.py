@@ -158,7 +158,7 @@ def test_of_a_hundred_thousand_traces_the_percentage_is_kept_and_a_smaller_one_i
     settings = "type: probabilistic, probabilistic: {sampling_percentage: %s" + salt + "}"
     few, many = policy(settings % 5), policy(settings % 30)
     ids = random.Random(7).randbytes(1_600_000)
-    traces = [trace_from(ids[at : at + 16], []) for at in range(0, len(ids), 16)]
+    traces = [trace_from(ids[at : at + 16], [], 0) for at in range(0, len(ids), 16)]
     in_few = {trace.trace_id for trace in traces if few.evaluate(trace, 0.0).is_sampled}
     in_many = {trace.trace_id for trace in traces if many.evaluate(trace, 0.0).is_sampled}
 
@@ -173,7 +173,7 @@ def test_what_a_smaller_percentage_keeps_a_larger_one_keeps(percents: tuple[floa
         policy(f"type: probabilistic, probabilistic: {{sampling_percentage: {percent:.17f}}}")
         for percent in sorted(percents)
     )
-    trace = trace_from(trace_id, [])
+    trace = trace_from(trace_id, [], 0)
     verdict = smaller.evaluate(trace, 0.0)
 
     assert verdict.is_sampled <= larger.evaluate(trace, 0.0).is_sampled

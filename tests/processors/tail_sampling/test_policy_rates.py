@@ -15,7 +15,7 @@ from processors.tail_sampling.policies.rates import Rates, Settings, share_out
 from processors.tail_sampling.policy import Vote
 from processors.tail_sampling.trace import Origin, Part
 from tests.processors.tail_sampling.test_policies import mistakes_in, policy
-from tests.processors.tail_sampling.test_trace import part_of, trace_from, trace_of
+from tests.processors.tail_sampling.test_trace import trace_from, trace_of
 
 _SETTINGS = Settings(first=10, interval=10.0, weight=0.5, age_out=0.5, most_keys=500, burst_multiple=0.0, burst_delay=3)
 _ORIGIN = Origin({}, b"", b"")
@@ -185,7 +185,7 @@ def _kept_of(asked: Any, kinds: list[Part], *, seconds: range, each: int) -> flo
         for i in range(each):
             serial = second * each + i
             part = kinds[int(len(kinds) * ((serial * 0.6180339887) % 1) ** 3)]
-            verdict = asked.evaluate(trace_from(_id(serial), [part]), second + i / each)
+            verdict = asked.evaluate(trace_from(_id(serial), [part], 0), second + i / each)
             kept += 2 * verdict.is_sampled
     return kept / len(seconds)
 
@@ -207,7 +207,7 @@ def test_one_of_so_many_is_kept_on_average_and_rare_kinds_more_often() -> None:
 
     assert 400 / 5 * 0.6 <= _kept_of(asked, kinds, seconds=range(4, 10), each=200) <= 400 / 5 * 1.2
 
-    rates = [asked.evaluate(trace_from(_id(i), [part]), 10.0).value.rate for i, part in enumerate(kinds)]
+    rates = [asked.evaluate(trace_from(_id(i), [part], 0), 10.0).value.rate for i, part in enumerate(kinds)]
 
     assert sorted(rates, reverse=True) == rates
     assert rates[0] > 5 > rates[-1]
@@ -219,7 +219,7 @@ def test_two_instances_that_know_the_same_decide_the_same_and_the_randomness_pas
         _kept_of(asked, kinds, seconds=range(4), each=100)
 
     for serial in range(1000):
-        trace = trace_from(_id(10_000 + serial), [kinds[serial % 4]])
+        trace = trace_from(_id(10_000 + serial), [kinds[serial % 4]], 0)
         verdict = one.evaluate(trace, 4.0 + serial / 1000)
 
         assert verdict == other.evaluate(trace, 4.0 + serial / 1000)
@@ -238,7 +238,7 @@ def test_the_vote_is_explained_with_key_and_rate() -> None:
 
 def test_one_of_one_is_always_kept_and_stands_for_itself() -> None:
     asked = policy("type: dynamic, dynamic: {fields: [http.route], goal_sample_rate: 1}")
-    verdicts = [asked.evaluate(trace_from(_id(i), [part_of(_ORIGIN, [b""])]), 0.0) for i in range(100)]
+    verdicts = [asked.evaluate(trace_from(_id(i), [Part(_ORIGIN, [b""])], 0), 0.0) for i in range(100)]
 
     assert {(Vote.SAMPLED, sampling.ALWAYS)} == {(verdict.vote, verdict.threshold) for verdict in verdicts}
 

@@ -15,10 +15,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span, Status
 from collector import sampling
 from processors.tail_sampling.evaluation import Evaluator
 from processors.tail_sampling.policy import at_once
-from processors.tail_sampling.trace import Origin, Trace
+from processors.tail_sampling.trace import Origin, Part, Trace
 from processors.tail_sampling.traces import Traces
 from tests.processors.tail_sampling.test_policies import policies, policy
-from tests.processors.tail_sampling.test_trace import part_of, trace_from
+from tests.processors.tail_sampling.test_trace import trace_from
 
 _MS = 1_000_000
 _RV = "fffffffffffff0", "00000000000001", "80000000000000"
@@ -54,8 +54,8 @@ def _trace(parts: Sequence[tuple[Sequence[bytes], Sequence[tuple[str, Any]]]]) -
     made = []
     for raws, pairs in parts:
         resource = Resource(attributes=[_pair(key, value) for key, value in pairs])
-        made.append(part_of(Origin({}, ResourceSpans(resource=resource).SerializeToString(), b""), raws))
-    return trace_from(bytes(range(16)), made)
+        made.append(Part(Origin({}, ResourceSpans(resource=resource).SerializeToString(), b""), raws))
+    return trace_from(bytes(range(16)), made, 0)
 
 
 _TRACES = st.lists(st.tuples(st.lists(_RAW, min_size=1, max_size=3), _RESOURCE), min_size=1, max_size=2).map(_trace)

@@ -9,35 +9,17 @@ import pytest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from collector.testing.otlp import START, make_spans
-from processors.tail_sampling.facts import NO_FACTS, Sought, Stretches, facts_of
-from processors.tail_sampling.framing import framed, head
-from processors.tail_sampling.reading import read
 from processors.tail_sampling.trace import Origin, Part, Trace
 from tests.timing import cpu_seconds
 
 
-def part_of(origin: Origin, raws: Sequence[bytes]) -> Part:
+def trace_from(trace_id: bytes, parts: Sequence[Part], size: int = 0) -> Trace:
     """
-    Return spans that came from one place.
+    Return a trace whose spans came in these parts.
     """
-    return Part(origin, framed(raws)[0], len(raws))
-
-
-def trace_from(trace_id: bytes, parts: Sequence[Part], sought: Sequence[Sought] = ()) -> Trace:
-    """
-    Return a trace whose spans came in these parts, in which this was sought.
-    """
-    trace = Trace(trace_id, parts[0].origin if parts else Origin({}, b"", b""), b"", 0, NO_FACTS)
-    for part in parts:
-        origin, wire, items = part
-        if items:
-            scope = head(2, len(wire)) + wire
-            request = head(1, len(scope)) + scope
-            begin = len(request) - len(wire)
-            ends = [begin + end for end in framed(part.spans)[1][1:]]
-            stretches = Stretches([0], [begin], [wire], ends)
-            (facts,) = facts_of(request, read(request, items), stretches, sought)
-            trace.add(origin, wire, items, facts)
+    trace = Trace(trace_id, parts[0].origin if parts else Origin({}, b"", b""), [], size)
+    for origin, raws in parts:
+        trace.add(origin, raws, 0)
     return trace
 
 
@@ -47,7 +29,7 @@ def trace_of(*spans: dict[str, object], resource: dict[str, object] | None = Non
     raws = [span.SerializeToString() for span in node.scope_spans[0].spans]
     shell = trace_pb2.ResourceSpans(resource=node.resource).SerializeToString()
     scope = trace_pb2.ScopeSpans(scope=node.scope_spans[0].scope).SerializeToString()
-    return trace_from(bytes(range(16)), [part_of(Origin({}, shell, scope), raws)])
+    return trace_from(bytes(range(16)), [Part(Origin({}, shell, scope), raws)], sum(map(len, raws)))
 
 
 def test_duration_is_from_the_first_start_to_the_last_end() -> None:
@@ -58,7 +40,7 @@ def test_duration_is_from_the_first_start_to_the_last_end() -> None:
 
 def test_spans_and_resources_are_read_if_they_are_wanted_and_equal_resources_once() -> None:
     trace = trace_of({"name": "a"}, {"name": "b"}, resource={"a": 2})
-    twice = trace_from(trace.trace_id, [*trace.parts, *trace.parts])
+    twice = trace_from(trace.trace_id, [*trace.parts, *trace.parts], 0)
 
     assert ["b", "b"] == [span.name for span in twice.spans(lambda raw: b"b" in raw)]
     assert [{"a": 2}] == [dict(resource) for resource in twice.resources()]
@@ -102,11 +84,11 @@ def test_a_trace_whose_spans_all_stand_elsewhere_takes_time_that_grows_with_thei
 
     def scattered(count: int) -> Callable[[], None]:
         origins = [Origin({}, b"", b"") for _ in range(count)]
-        trace = Trace(bytes(16), origins[0], b"", 0, NO_FACTS)
+        trace = Trace(bytes(16), origins[0], [], 0)
 
         def add_all() -> None:
             for origin in origins:
-                trace.add(origin, b"", 1, NO_FACTS)
+                trace.add(origin, [b""], 0)
 
         return add_all
 
