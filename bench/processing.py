@@ -11,6 +11,7 @@ from bench.figures import Figure, in_microseconds
 from bench.payloads import KINDS, bodies
 from bench.processes import Cores
 from bench.scenario import ProcessingLoad, ProcessingScenario
+from bench.yardstick import AT_REFERENCE, microseconds_to_parse_a_span
 from collector.api import ComponentID, Processor
 from collector.batch import Batch, Signal
 from collector.registry import Kind, load_factory
@@ -23,11 +24,14 @@ def measure(scenario: ProcessingScenario, cores: Cores, *, rounds: int, seconds:
     """Yield one figure for each processor and load."""
     for (id_, config), load in itertools.product(scenario.processors.items(), scenario.loads):
         with cores.measured():
+            before = microseconds_to_parse_a_span()
             done = list(_rounds(id_, config, load, rounds, seconds))
+            slowness = (before + microseconds_to_parse_a_span()) / 2 / AT_REFERENCE
         yield in_microseconds(
             [result["items_per_cpu_second"] for result in done],
             (),
             load.microseconds_at_most,
+            slowness=slowness,
             scenario=scenario.name,
             what=f"{id_}: {load.payload.replace('_', ' ')}, {load.items} per batch",
             rounds={"pyotelcol": done},

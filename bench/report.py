@@ -20,7 +20,7 @@ from bench.yardstick import microseconds_to_parse_a_span
 
 FOLDER = Path(__file__).parent / "results"
 _PACKAGES = ("pyotelcol", "grpcio", "protobuf", "aiohttp", "uvloop", "rotel")
-_HEAD = ("what", "pyotelcol", "min - max", "rotel", "ratio", "min - max", "target", "")
+_HEAD = ("what", "pyotelcol", "min - max", "rotel", "ratio", "min - max", "at reference", "target", "")
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
         "" if figure.peer is None else _number(figure.peer),
         "" if figure.ratio is None else f"{figure.ratio:.2f}",
         "" if figure.ratio_spread is None else "{:.2f} - {:.2f}".format(*figure.ratio_spread),
+        "" if figure.at_reference is None else _number(figure.at_reference),
         str(figure.target or ""),
         figure.verdict,
     )

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from bench.figures import Figure, Target
+from bench.figures import Figure, Target, in_microseconds
 from bench.report import Conditions, table, text, write
 
 
@@ -23,6 +23,15 @@ def figure(ours=300_000.0, ratio=None, target=None, *, on_ratio=False):
 )
 def test_a_verdict_compares_with_the_target(verdict, its):
     assert verdict == its.verdict
+
+
+@pytest.mark.parametrize(
+    ("slowness", "at_reference", "verdict"), [(2.0, 4.0, "PASS"), (1.0, 8.0, "MISS"), (None, None, "MISS")]
+)
+def test_a_target_in_microseconds_is_meant_for_the_machine_of_the_first_results(slowness, at_reference, verdict):
+    its = in_microseconds([125_000.0], [], 5, slowness=slowness, scenario="chain", what="traces")
+
+    assert (8.0, at_reference, verdict) == (its.ours, its.at_reference, its.verdict)
 
 
 def test_a_missed_target_is_in_the_table_as_it_is():
