@@ -14,6 +14,9 @@ from pydantic_core.core_schema import no_info_before_validator_function
 
 _OPAQUE = frozenset({"default", "metadata", "serialization", "keys_schema"})
 """What is no schema, or is one of keys, which are always texts."""
+_NAMED = frozenset({"fields", "choices"})
+"""Schemas by names that somebody chose, `default` for one."""
+_NUMERALS = frozenset("0123456789+-.eE")
 
 
 def _number(value: Any) -> Any:
@@ -31,7 +34,8 @@ def _misuse(value: Any) -> str:
         case bool():
             return str(value).lower()
         case str() if _is_a_number(value):
-            return f"a text: write {value.strip()} without quotes"
+            number = value.strip()
+            return f"a text: write {number} without quotes" if _NUMERALS.issuperset(number) else f"the text {value!r}"
     return ""
 
 
@@ -53,10 +57,18 @@ def _exact(schema: Any) -> Any:
         case {"type": "function-before", "function": {"function": function}} if function is _number:
             pass  # of a model that was made before
         case dict():
-            schema = {key: inner if key in _OPAQUE else _exact(inner) for key, inner in schema.items()}
+            schema = {key: _exact_part(key, inner) for key, inner in schema.items()}
         case list() | tuple():
             schema = type(schema)(map(_exact, schema))
     return schema
+
+
+def _exact_part(key: str, inner: Any) -> Any:
+    if key in _OPAQUE:
+        return inner
+    if key in _NAMED and isinstance(inner, dict):
+        return {name: _exact(each) for name, each in inner.items()}
+    return _exact(inner)
 
 
 class ExactModel(BaseModel):

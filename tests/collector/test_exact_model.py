@@ -1,5 +1,5 @@
 import pytest
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, create_model
 
 from collector.api import ComponentConfig, ComponentID, Duration, Span, span_processor
 from collector.config import CollectorConfig
@@ -57,6 +57,11 @@ def test_a_boolean_is_no_number_wherever_it_stands(place, value, text):
 @pytest.mark.parametrize("place", [place for place in NUMBERS if place(0) != {"wait": 0}])
 def test_a_text_of_digits_is_no_number(place):
     assert "must be a number, not a text: write 5 without quotes" == message_of(place("5"))
+
+
+@pytest.mark.parametrize("text", ["1_0", "nan", "Infinity"])
+def test_nobody_is_told_to_leave_out_the_quotes_where_there_would_be_a_text_still(text):
+    assert f"must be a number, not the text {text!r}" == message_of({"share": text})
 
 
 @pytest.mark.parametrize("value", [0, 1, "true", "yes"])
@@ -147,6 +152,14 @@ def test_settings_of_a_function_are_exact_too():
 
     with pytest.raises(ValidationError, match="must be a number, not true"):
         some.config.model_validate({"one_in": True})
+
+
+@pytest.mark.parametrize("name", ["default", "metadata", "serialization", "keys_schema", "fields", "choices", "type"])
+def test_settings_may_have_any_name(name):
+    model = create_model("Named", __base__=ComponentConfig, **{name: (int, 0)})
+
+    with pytest.raises(ValidationError, match="must be a number, not true"):
+        model.model_validate({name: True})
 
 
 @pytest.mark.parametrize(("kind", "type_"), [(kind, type_) for kind in Kind for type_ in known_types(kind)])
