@@ -73,7 +73,7 @@ class OneKey:
         """What every attribute becomes; empty for none."""
         if not others and isinstance(only.rewrite, Constant):
             (self.constant,) = fields_of([only.rewrite.pair], tag)
-        self.absent = (b"",) if self.is_counted else tuple(self._fields([b""]))
+        self.absent = None if self.is_counted and _adds(edits) else tuple(self._fields([b""]))
 
     def fields(self, columns: Sequence[Sequence[bytes]]) -> Sequence[Sequence[bytes]] | None:
         (pairs,) = columns
@@ -99,7 +99,7 @@ class SeveralKeys:
         self._tag = tag
         self._memory = _Memory(self._fields, lambda row: sum(map(len, row)))
         nothing = (b"",) * len(self.keys)
-        self.absent = nothing if self.is_counted else self._fields([nothing])[0]
+        self.absent = None if self.is_counted and _adds(steps) else self._fields([nothing])[0]
 
     def fields(self, columns: Sequence[Sequence[bytes]]) -> Sequence[Sequence[bytes]] | None:
         rows = list(zip(*columns, strict=True))
@@ -119,7 +119,8 @@ class SeveralKeys:
 Group: TypeAlias = OneKey | SeveralKeys
 """Steps that have keys in common, in their order.
 
-`keys` are those that they look at, and `absent` the fields that they add, for each, to a record that has none of them.
+`keys` are those that they look at, and `absent` the fields that they add, for each, to a record that has none of them;
+None if that is not the same for all, since what they add is counted.
 `fields` takes, for each key, the serialised KeyValue that each record has, empty for none, and returns the same with
 the field that it gets instead of that or besides; None if all stay.
 """
@@ -144,6 +145,10 @@ def grouped(steps: tuple[Step, ...], tag: int) -> tuple[Group, ...] | None:
     if sum(len(keys) for keys, _ in together) > MOST_KEYS:
         return None
     return tuple([_group(ones, tag) for _, ones in together])
+
+
+def _adds(steps: Sequence[Step]) -> bool:
+    return any(step.adds for step in steps)
 
 
 def _group(steps: list[Step], tag: int) -> Group:

@@ -60,7 +60,7 @@ def _changed(records: Sequence[bytes], table: Table, groups: Sequence[Group]) ->
     everywhere = b""
     for group in groups:
         found = [columns.get(Key.of(key)) for key in group.keys]
-        if not any(found):
+        if group.absent is not None and not any(found):
             everywhere += b"".join(group.absent)
             continue
         for column, new in zip(found, _fields(records, group, found), strict=False):
@@ -75,7 +75,7 @@ def _changed(records: Sequence[bytes], table: Table, groups: Sequence[Group]) ->
 
 def _fields(records: Sequence[bytes], group: Group, found: Sequence[Column | None]) -> Sequence[Iterable[bytes]]:
     """Return for each key of a group what comes instead of its attributes or besides them; nothing if all stay."""
-    if group.constant is not None and found[0] is not None:
+    if group.constant is not None and group.absent is not None and found[0] is not None:
         there, piece, absent = found[0].there, group.constant, group.absent[0]
         return [repeat(piece) if there is None else [piece if is_there else absent for is_there in there]]
     pairs = [

@@ -90,6 +90,17 @@ def test_a_limit_counts_a_value_once_whatever_else_is_in_the_request():
     assert [3] == counts
 
 
+@pytest.mark.parametrize("source", [{"value": "new"}, {"from_attribute": "b", "default_value": "new"}])
+@pytest.mark.parametrize("action", ["insert", "upsert"])
+def test_a_key_that_is_limited_is_added_to_records_of_which_none_has_it(action, source):
+    wire = request_with(Signal.TRACES, [[encoded("a", any_value("x"))], []], first=True)
+    limit = {"max_values_per_key": 1, "keys": ["route"]}
+
+    result = processed(wire, actions=[{"key": "route", "action": action, **source}], limit=limit)
+
+    assert ["new", "new"] == [span.attributes[-1].value.string_value for span in result.records()]
+
+
 @pytest.mark.parametrize("signal", sorted(RECORD_SIGNALS))
 def test_a_request_with_a_group_is_changed_too_and_keeps_it(signal):
     wire = make_batch(signal, 2, **{"user.id": "alice"}).wire
