@@ -9,10 +9,12 @@ from typing import Any, NamedTuple, TypeAlias
 
 from google.protobuf.message import Message
 
-from collector.wire.walk import WireError, fields
+from collector.wire.walk import BYTES, WireError, fields
 
 Path: TypeAlias = tuple[Callable[[Any], Any], ...]
 """The way from a request down to its records, step by step: from a message to the list of those below it."""
+_RESOURCE = 1 << 3 | BYTES
+"""The tag of resources in the requests of every signal."""
 _FRAME = 2
 """Bytes at least around each record, so that even records without any come to something."""
 _TIMES = 4
@@ -54,13 +56,18 @@ def cut(request: Message, path: Path, most: Most) -> Iterator[Piece]:
     is, and would have a gigabyte made of two megabytes; so one that is repeated has at least a quarter of its bytes in
     records with it, even if these are more than the bound says: five megabytes are made of one at most.
 
+    What a request has besides resources, which OTLP may add tomorrow, is in the first piece.
+
     Args:
         request: a projection whose records are bytes; it is taken apart.
         path: the way to these.
         most: what a piece holds.
     """
-    open_ = _Open(type(request), path, most)
-    for parents, records in _runs(path[0](request), path, ()):
+    field = path[0](request)
+    resources = field[:]
+    del field[:]
+    open_ = _Open(type(request), path, most, request.SerializeToString())
+    for parents, records in _runs(resources, path, ()):
         ends = list(accumulate([len(record) + _FRAME for record in records], initial=0))
         start = 0
         while start < len(records):
@@ -78,13 +85,15 @@ def cut(request: Message, path: Path, most: Most) -> Iterator[Piece]:
 def groups(wire: bytes, most: Most) -> Iterator[tuple[int, int]]:
     """Yield from where to where there are so many resources in a request, or so many bytes; a larger one is alone.
 
+    What is no resource is with the one before it.
     A request that cannot be stepped through is one group.
     """
     start = last = number = 0
     try:
-        for _, _, end in fields(wire, 0, len(wire)):
-            number += 1
-            if number > most.items or (number > 1 and end - start > (most.size or end)):
+        for tag, _, end in fields(wire, 0, len(wire)):
+            is_resource = tag == _RESOURCE
+            number += is_resource
+            if is_resource and (number > most.items or (number > 1 and end - start > (most.size or end))):
                 yield start, last
                 start, number = last, 1
             last = end
@@ -119,9 +128,9 @@ def _runs(siblings: Iterable[Any], path: Path, parents: _Parents) -> Iterator[tu
 class _Open:
     """A piece that is filled with records until there is no room."""
 
-    def __init__(self, request: type[Message], path: Path, most: Most) -> None:
+    def __init__(self, request: type[Message], path: Path, most: Most, shell: bytes = b"") -> None:
         self.records = 0
-        self._request: Any = request()
+        self._request: Any = request.FromString(shell)
         self._siblings = path[-1]
         self._most = most
         self._size = 0

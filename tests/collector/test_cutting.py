@@ -100,3 +100,21 @@ def test_profiles_are_not_cut():
     batch = make_batch(Signal.PROFILES, 5)
 
     assert [batch] == list(batch.portions(Most(1, 1)))
+
+
+TOMORROW = b"\xa2\x38\x02hi"
+"""
+A field of the request that has no name yet.
+"""
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+@pytest.mark.parametrize("items", [1, 2, 3, 100])
+def test_what_a_request_has_besides_resources_is_in_one_portion(signal, items):
+    one = make_batch(signal, 3).wire
+
+    for wire in (TOMORROW + one + one, one + TOMORROW + one, one + one + TOMORROW):
+        batch = Batch(signal, wire=wire)
+        for pieces in (list(batch.portions(Most(items, 1 << 20))), list(batch.split(items))):
+            assert 1 == sum(piece.wire.count(TOMORROW) for piece in pieces)
+            assert 6 == sum(map(len, pieces))
