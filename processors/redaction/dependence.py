@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import filterfalse
 from typing import Any
 
 from google.protobuf.message import Message
@@ -28,7 +29,9 @@ _KEY, _VALUE, _TEXT = 0x0A, 0x12, 0x0A
 
 
 def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyRules, effort: Effort) -> Sequence[int]:
-    """Return the indices of the pieces for which a key in them decides, and of those that are not as encoders write.
+    """Return the indices of the pieces for which a key in them decides, and of some that encoders do not write so.
+
+    Which ones these are depends on nothing beside them.
 
     Args:
         pieces: serialised messages.
@@ -42,12 +45,7 @@ def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyR
     """
     if not pieces:
         return ()
-    joined: Any = _WRITERS[type_]()
-    joined.values.extend(pieces)
-    whole: Any = _READERS[type_].FromString(joined.SerializeToString())
-    read = whole.values
-    value = read.value if type_ is KeyValue else read
-    is_flat = not (value.array_value or value.kvlist_value)
+    read, is_flat = _read(pieces, type_)
     if type_ is not KeyValue:
         return () if is_flat else _looking_closely(dict(enumerate(pieces)), type_, rules, effort)
     written = read.key[:]
@@ -58,22 +56,35 @@ def depending_on_keys(pieces: Sequence[bytes], type_: type[Message], rules: KeyR
         return ()
     plain = {bytes((_KEY, len(key))) + key for key in plain_keys if len(key) < 0x80}
     if are_pairs and bytes((_KEY,)) <= min(pieces) and max(pieces) < bytes((_KEY + 1,)):  # so each has one key
-        return [index for index, piece in enumerate(pieces) if piece[: piece[1] + 2] not in plain]
+        found = [index for index, piece in enumerate(pieces) if piece[: piece[1] + 2] not in plain]
+        longer = {index: pieces[index] for index in found if pieces[index][1] >= 0x80}
+        if not longer:
+            return found
+        return [*filterfalse(longer.__contains__, found), *_looking_closely(longer, type_, rules, effort)]
     unsure = {index: piece for index, piece in enumerate(pieces) if not _is_plain_text(piece, plain)}
     return _looking_closely(unsure, type_, rules, effort)
+
+
+def _read(pieces: Sequence[bytes], type_: type[Message]) -> tuple[Any, bool]:
+    """Return all that the pieces hold, as if they were one, and whether there are no arrays and maps among it."""
+    joined: Any = _WRITERS[type_]()
+    joined.values.extend(pieces)
+    whole: Any = _READERS[type_].FromString(joined.SerializeToString())
+    value = _value_of(whole.values, type_)
+    return whole.values, not (value.array_value or value.kvlist_value)
 
 
 def _looking_closely(
     pieces: Mapping[int, bytes], type_: type[Message], rules: KeyRules, effort: Effort
 ) -> Sequence[int]:
     messages = {index: type_.FromString(piece) for index, piece in pieces.items()}
-    inner = {key for message in messages.values() for key in _inner_keys(_value_of(message), effort)}
+    inner = {key for message in messages.values() for key in _inner_keys(_value_of(message, type_), effort)}
     rules.learn(inner, may_go=type_ is AnyValue)
-    return [index for index, message in messages.items() if _depends(pieces[index], message, rules)]
+    return [index for index, message in messages.items() if _depends(pieces[index], message, type_, rules)]
 
 
-def _value_of(message: Any) -> Any:
-    return message.value if isinstance(message, KeyValue) else message
+def _value_of(message: Any, type_: type[Message]) -> Any:
+    return message.value if type_ is KeyValue else message
 
 
 def _inner_keys(value: Any, effort: Effort) -> Iterator[bytes]:
@@ -97,12 +108,16 @@ def _is_plain_text(piece: bytes, plain: set[bytes]) -> bool:
         return False
 
 
-def _depends(piece: bytes, message: Any, rules: KeyRules) -> bool:
-    is_pair = isinstance(message, KeyValue)
+def _depends(piece: bytes, message: Any, type_: type[Message], rules: KeyRules) -> bool:
+    is_pair = type_ is KeyValue
     if is_pair and not rules.rule(message.key.encode()).is_plain:
         return True
-    if not all(rules.rule(key, may_go=not is_pair).is_plain for key in _inner_keys(_value_of(message), Effort())):
+    value = _value_of(message, type_)
+    if not all(rules.rule(key, may_go=not is_pair).is_plain for key in _inner_keys(value, Effort())):
         return True
-    # a field twice: other parsers may see a key that this one does not
     written: bytes = message.SerializeToString(deterministic=True)
-    return written != piece
+    if written == piece:
+        return False
+    # a field twice: other parsers may see a key, an array or a map that this one does not
+    read, is_flat = _read([piece], type_)
+    return not is_flat or (is_pair and not all(rules.rule(key).is_plain for key in read.key[:]))

@@ -89,6 +89,34 @@ def test_attributes_of_one_key_become_what_each_becomes_alone(masks, seed):
     assert together == {key: verdict for one in attributes for key, verdict in _alone(alone, one).items()}
 
 
+ODD = {
+    "two keys": field(1, b"a") + pair(b"b", text(b"c")),
+    "no key": field(2, text(b"b")),
+    "value first": field(2, text(b"b")) + field(1, b"a"),
+    "a longer length": b"\x0a\x81\x00a" + field(2, text(b"b")),
+    "a field of tomorrow": pair(b"a", text(b"b")) + field(1999, b"new"),
+    "two texts": pair(b"a", text(b"b") + text(b"c")),
+}
+"""
+Attributes that are not as encoders write them.
+"""
+NEIGHBOURS = [pair(b"a", text(b"b")), pair(b"password", text(b"b")), pair(b"a", field(5, b"")), *ODD.values()]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_attribute_without_a_secret_stays_as_it_is_whatever_stands_beside_it(odd):
+    mask = mask_of("all detectors")
+
+    for others in [[], *([other] for other in NEIGHBOURS), NEIGHBOURS]:
+        assert ODD[odd] not in mask.pairs(list(dict.fromkeys([*others, ODD[odd]])))
+
+
+@pytest.mark.parametrize("kind", [text(b"b") + number(3, 1), text(b"b") + text(b"c")])
+@pytest.mark.parametrize("others", [[], [field(5, b"")]])
+def test_an_odd_body_without_a_secret_stays_as_it_is_whatever_stands_beside_it(kind, others):
+    assert kind not in mask_of("all detectors").values([*others, kind])
+
+
 def test_addresses_of_one_key_are_not_searched_one_by_one(monkeypatch):
     searched = []
     monkeypatch.setattr(TextMask, "many", lambda _, asked: searched.extend(asked) or [None] * len(asked))
