@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.profiles.v1development import profiles_servic
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
 from opentelemetry.proto.trace.v1 import trace_pb2 as spans
 
-from collector.cutting import Most, Path, count, cut, groups
+from collector.cutting import Mending, Most, Path, count, cut, groups
 from collector.wire.projection import OPAQUE, Merged, Spec, checker, project
 
 
@@ -299,14 +299,24 @@ class Batch:
             elif len(group):
                 yield group
 
-    def _cut(self, most: Most, *, whole_records: bool) -> Iterator[Batch]:
+    def mending(self, *, whole_records: bool = False) -> Mending:
+        """Return what joins portions, of which this is one, and makes one of a resource, scope or metric in two.
+
+        Args:
+            whole_records: whether metrics stayed whole.
+        """
+        return Mending(*self._way(whole_records=whole_records))
+
+    def _way(self, *, whole_records: bool) -> tuple[type[Message], Path]:
+        """Return a projection and the way in it to what is not cut in two."""
         shape = self.shape
-        if whole_records and shape.whole is not shape.skeleton:
-            for piece in cut(shape.whole.FromString(self.wire), shape.path[:3], most):
-                yield self.replace(piece.wire)
-        else:
-            for piece in cut(self.skeleton(), shape.path, most):
-                yield self.replace(piece.wire, piece.records)
+        return (shape.whole, shape.path[:3]) if whole_records else (shape.skeleton, shape.path)
+
+    def _cut(self, most: Most, *, whole_records: bool) -> Iterator[Batch]:
+        projection, path = self._way(whole_records=whole_records)
+        is_counted = len(path) == len(self.shape.path)
+        for piece in cut(projection.FromString(self.wire), path, most):
+            yield self.replace(piece.wire, piece.records if is_counted else None)
 
 
 def _descend(nodes: Iterable[Any], path: Path) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -66,7 +67,8 @@ def cut(request: Message, path: Path, most: Most) -> Iterator[Piece]:
     field = path[0](request)
     resources = field[:]
     del field[:]
-    open_ = _Open(type(request), path, most, request.SerializeToString())
+    open_ = _Open(type(request), path, most)
+    open_.add(request.SerializeToString())
     for parents, records in _runs(resources, path, ()):
         ends = list(accumulate([len(record) + _FRAME for record in records], initial=0))
         start = 0
@@ -128,13 +130,17 @@ def _runs(siblings: Iterable[Any], path: Path, parents: _Parents) -> Iterator[tu
 class _Open:
     """A piece that is filled with records until there is no room."""
 
-    def __init__(self, request: type[Message], path: Path, most: Most, shell: bytes = b"") -> None:
+    def __init__(self, request: type[Message], path: Path, most: Most) -> None:
         self.records = 0
-        self._request: Any = request.FromString(shell)
+        self._request: Any = request()
         self._siblings = path[-1]
         self._most = most
         self._size = 0
         self._way: list[tuple[_Parent, Any]] = []
+
+    def add(self, shell: bytes) -> None:
+        """Take a request without its resources."""
+        self._request.MergeFromString(shell)
 
     def room_for(self, parents: _Parents, ends: Sequence[int], start: int) -> int:
         """Return the place behind the last one of sibling records that fit in.
@@ -176,6 +182,44 @@ class _Open:
         while shared < len(self._way) and self._way[shared][0] is parents[shared]:
             shared += 1
         return shared
+
+
+class Mending:
+    """Joins what was cut: neighbours that are the same but for what is below them are made one."""
+
+    def __init__(self, request: type[Message], path: Path) -> None:
+        """Begin with nothing.
+
+        Args:
+            request: a projection whose records are bytes.
+            path: the way to these.
+        """
+        self._request = request
+        self._path = path
+        self._open = _Open(request, path, Most(sys.maxsize))
+        self._last: _Parents = ()
+
+    def add(self, wire: bytes) -> None:
+        """Take the request that comes next.
+
+        Raises:
+            google.protobuf.message.DecodeError: it is none.
+        """
+        request = self._request.FromString(wire)
+        field = self._path[0](request)
+        resources = field[:]
+        del field[:]
+        self._open.add(request.SerializeToString())
+        for parents, records in _runs(resources, self._path, ()):
+            same = 0
+            while same < len(self._last) and self._last[same] == parents[same]:
+                same += 1
+            self._last = (*self._last[:same], *parents[same:])
+            self._open.take(self._last, records, 0)
+
+    def close(self) -> bytes:
+        """Return the bytes of all that was added."""
+        return self._open.close().wire
 
 
 def _place(ends: Sequence[int], size: int) -> int:

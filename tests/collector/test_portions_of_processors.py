@@ -10,8 +10,8 @@ from collector.batch import Batch, Signal
 from collector.cutting import Most
 from collector.errors import DropReason
 from collector.registry import Kind, load_factory
-from collector.testing import make_metrics, make_spans, run_processor, settings
-from tests.collector.test_portions import ITEMS, World, large
+from collector.testing import make_batch, make_metrics, make_spans, run_processor, settings
+from tests.collector.test_portions import ITEMS, Doing, World, large
 
 
 def one_metric(items=ITEMS):
@@ -101,4 +101,31 @@ async def test_what_comes_out_is_what_comes_out_of_all_at_once(type_, monkeypatc
     whole = factory.build(config, settings(type_)).process(batch.copy())
     assert with_resources([whole]) == with_resources(world.sink.batches)
     assert with_resources([whole]) != with_resources([batch])
+    assert 0 == world.imbalance()
+
+
+def encoded(batch):
+    return [record.SerializeToString() for record in batch.copy().records()]
+
+
+@pytest.mark.parametrize("signal", [Signal.TRACES, Signal.METRICS, Signal.LOGS])
+@pytest.mark.parametrize("indivisible", [Indivisible.ITEM, Indivisible.RECORD])
+async def test_a_resource_that_was_cut_is_one_again(signal, indivisible):
+    """
+    Repeated for every few records it could be twice as much, and more than a backend takes at once.
+    """
+    before = Batch.join([large(signal), make_batch(signal, 3), large(signal)])
+    for host, resource in zip("abc", before.shape.path[0](before.request), strict=True):
+        resource.resource.attributes.add(key="host").value.string_value = host * 2000
+        resource.schema_url = "https://example.com"
+    dropped = encoded(before)[ITEMS // 2]
+
+    def drop(batch):
+        batch.keep(lambda record: record.SerializeToString() != dropped)
+        return batch
+
+    world = World(Doing(drop, indivisible), signal=signal)
+    await world.receiver.consume(before.copy())
+
+    assert [drop(before).request] == [batch.request for batch in world.sink.batches]
     assert 0 == world.imbalance()
