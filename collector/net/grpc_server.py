@@ -275,11 +275,16 @@ class _Guarded(cygrpc.AioServer):  # type: ignore[misc]
 
 
 class _NotAboutStrangers(logging.Filter):
-    """grpcio logs headers that are not UTF-8, secrets among them, and clients that go away, with tracebacks."""
+    """grpcio logs headers that are not UTF-8, secrets among them, and clients that go away, with tracebacks.
+
+    While it frees a server it logs that server: whoever keeps such a record holds memory that is used for other things.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        return not isinstance(error, UnicodeDecodeError | grpc.aio.InternalError)
+        if isinstance(error, UnicodeDecodeError | grpc.aio.InternalError):
+            return False
+        return not any(isinstance(argument, cygrpc.AioServer) for argument in record.args or ())
 
 
 _quiet = _NotAboutStrangers()
