@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -10,19 +11,26 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from collector.batch import SHAPES, Signal
 
 READY_WITHIN = 20.0
 _SAMPLE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
+_NAMED_PORTS = range(20_000, int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]))
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 def free_port():
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
+    """
+    Return one that the system gives to nobody who asks for any: it stays free until the process that wants it is there.
+    """
+    while True:
+        port = secrets.choice(_NAMED_PORTS)
+        with socket.socket() as listening, suppress(OSError):
+            listening.bind(("127.0.0.1", port))
+            return port
 
 
 class Child:
