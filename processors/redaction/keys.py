@@ -90,6 +90,11 @@ class KeyRules:
         self._of_attributes, self._of_entries = _Known({}, set()), _Known({}, set())
         self._bytes = self._tried = 0
 
+    @property
+    def say_something_by_name(self) -> bool:
+        """Whether keys say only what detectors take from their names: none is ignored, blocked or has to go."""
+        return self._allows_all and not (self._ignored or self._ignored_patterns or self._blocked)
+
     def rule(self, key: bytes, *, may_go: bool = True) -> Rule:
         """Return the rule for a key, UTF-8; it need not be allowed where it may not go: in maps in attributes."""
         rules, plain = known = self._of_attributes if may_go else self._of_entries

@@ -23,6 +23,10 @@ from processors.redaction.texts import Asked, TextMask
 from processors.redaction.verdicts import Verdict
 
 _WHOLE = "***"
+_FEW, _ONE_OF = 16, 16
+"""Of so many pieces, and one more of so many, it is asked one by one what their keys say; beyond that, of all."""
+_PAUSE = 15
+"""Requests."""
 _NO_TEXT = Rule(Decision.IGNORE)
 """Stands for the rule of what is no key with a text."""
 
@@ -38,6 +42,9 @@ class ValueMask:
         self._text = TextMask(self._policy, self._scanner, self.effort)
         self._keys = KeyRules(config, self._scanner)
         self._messages = MessageMask(config, self._policy, self._text, self._keys, self.effort)
+        self._are_known_by_name = self._scanner.names_are_known and self._keys.say_something_by_name
+        self._pause = 0
+        """For how many requests names are not searched for."""
         self._all_types = config.redact_all_types
         self._in_keys = config.redact_keys
         self._tells = config.summary is not Summary.SILENT
@@ -204,9 +211,27 @@ class ValueMask:
         if self._looks_at_all:
             return range(len(pieces))
         texts = pieces if not self._all_types else [with_numbers(piece, type_, self.effort) for piece in pieces]
+        if self._are_known_by_name and (found := self._by_name(pieces, texts, type_)) is not None:
+            return found
         hits = self._scanner.hits(texts)
         by_key = depending_on_keys(pieces, type_, self._keys, self.effort)
         return sorted({*hits, *by_key}) if by_key else hits
+
+    def _by_name(self, pieces: Sequence[bytes], texts: Sequence[bytes], type_: type[Message]) -> Sequence[int] | None:
+        """Return the same without a look at keys that have no name of a secret in them; None if most might have one."""
+        if self._pause:
+            self._pause -= 1
+            return None
+        found = self._scanner.suspects(texts, _FEW + len(texts) // _ONE_OF)
+        if found is None:
+            self._pause = _PAUSE
+            return None
+        certain, unsure = found
+        if not unsure:
+            return sorted(set(certain))
+        hits = self._scanner.hits([texts[index] for index in unsure])
+        by_key = depending_on_keys([pieces[index] for index in unsure], type_, self._keys, self.effort)
+        return sorted({*certain, *[unsure[place] for place in (*hits, *by_key)]})
 
     def _told(self, key: str) -> str:
         masked = self._text(key.encode())

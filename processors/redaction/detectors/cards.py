@@ -41,7 +41,7 @@ def credit_card() -> Detector:
     right check digit.
     """
     hint = rf"\d{{4}}{GAP}\d{{4}}{GAP}\d{{4}}{GAP}\d{{4}}|\d{{4}}{GAP}\d{{6}}{GAP}\d{{4}}|[1-9]\d{{12}}"
-    return Detector("credit_card", b"****-****-****-****", rf"{_GROUPS}|\d{{13,}}", hint, _is_card)
+    return Detector("credit_card", b"****-****-****-****", rf"{_GROUPS}|\d{{13,}}", hint, _is_card, names="")
 
 
 def _is_card(text: bytes, match: Any) -> Span | None:
@@ -92,7 +92,7 @@ def iban() -> Detector:
     gap = "(?:[ +-]|%20)?"
     pattern = rf"[A-Z]{{2}}\d{{2}}(?:{gap}[A-Z0-9]){{11,29}}"
     hint = rf"[A-Z]{{2}}\d{{2}}(?:{gap}[A-Z0-9]){{11}}"
-    return Detector("iban", b"****", pattern, hint, _is_account)
+    return Detector("iban", b"****", pattern, hint, _is_account, names="")
 
 
 def _is_account(text: bytes, match: Any) -> Span | None:

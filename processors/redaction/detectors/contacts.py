@@ -36,7 +36,9 @@ def email() -> Detector:
     hint = rf"[\w.+'~!#$*^{_LETTER}-]{_AT}{_LABEL}"
     needles = (rb"@[0-9A-Za-z\x80-\xF4%\\]", rb"%40[0-9A-Za-z\x80-\xF4%\\]")
     written = b"***@***.***"
-    return Detector("email", written, pattern, hint, _is_address, skips_rejected=True, needles=needles, alone=_ALONE)
+    return Detector(
+        "email", written, pattern, hint, _is_address, skips_rejected=True, needles=needles, alone=_ALONE, names=""
+    )
 
 
 def _is_address(text: bytes, match: Any) -> Span | None:
@@ -70,7 +72,8 @@ _SHORT = r"(?i:tel|mobile|cell|fax|msisdn|sms|whatsapp)"
 """Words that are parts of others: `telemetry`, `cancelled`."""
 _NO_TELEPHONES = (b"micro", b"head", b"ear", b"mega", b"xylo", b"saxo")
 """What makes other words of `phone`."""
-_WORDS = r"(?i:phone|telefon|teléfono|전화|연락처)[^\d+(]{0,16}"
+_LONG = r"(?i:phone|telefon|teléfono|전화|연락처)"
+_WORDS = rf"{_LONG}[^\d+(]{{0,16}}"
 _OWN = r"[^0-9A-Za-z+(]{0,6}(?:(?i:phone|number|num|nr|no|is)[^0-9A-Za-z+(]{0,6}){0,2}"
 _NUMBER = rf"[+(]?\d(?:{_GAP}?[()/]?{_GAP}?\d){{6,14}}{_EXTENSION}"
 _AFTER_A_NAME = rf"(?:{_WORDS}\(??|(?:(?:\b|_){_SHORT}|[a-z](?:Tel|Mobile|Cell|Fax|Sms)){_OWN})({_NUMBER})"
@@ -93,7 +96,7 @@ def phone() -> Detector:
         rf"(?:{_WORDS}|{_SHORT}{_OWN})[+(]{{0,2}}\d{_GAP}?[()/]?{_GAP}?\d"
         rf"|\d{{3}}\)?{_GAP}?\d{{3}}{_GAP}\d{{4}}|{_KOREAN}|(?:\+|%2B)[1-9]\d{{0,2}}{_GAP}?\(?\d"
     )
-    return Detector("phone", b"***-****", pattern, hint, _is_number)
+    return Detector("phone", b"***-****", pattern, hint, _is_number, names=f"{_LONG}|{_SHORT}")
 
 
 def _is_number(text: bytes, match: Any) -> Span | None:

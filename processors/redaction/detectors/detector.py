@@ -49,6 +49,9 @@ class Detector:
     alone: bytes = b""
     """Python's `re`: a text that it matches, with the byte 0xFF behind, is a finding as it stands.  For findings of
     which there may be one in each record; empty, if that is not told any faster than by `pattern` and `accept`."""
+    names: str | None = None
+    """RE2, as `hint`: matches in every name, such as the key of an attribute, behind which this detector finds what it
+    finds nowhere else.  Empty if there are none; None if that is not known, as of users' patterns."""
 
 
 class Finding(NamedTuple):

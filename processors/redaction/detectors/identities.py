@@ -21,7 +21,8 @@ def ssn() -> Detector:
     """
     groups = rf"\d{{3}}{GAP}\d{{2}}{GAP}\d{{4}}"
     named = rf"{_SSN_NAMES}\D{{0,20}}(\d{{9}})\b"
-    return Detector("ssn", b"***-**-****", f"{named}|{groups}", rf"{groups}|{_SSN_NAMES}\D{{0,20}}\d{{9}}", _is_ssn)
+    hint = rf"{groups}|{_SSN_NAMES}\D{{0,20}}\d{{9}}"
+    return Detector("ssn", b"***-**-****", f"{named}|{groups}", hint, _is_ssn, names=_SSN_NAMES)
 
 
 def _is_ssn(text: bytes, match: Any) -> Span | None:
@@ -45,7 +46,7 @@ def korean_rrn() -> Detector:
     """
     groups, named = r"\d{6}-[1-8]\d{6}", rf"{_RRN_NAMES}\D{{0,16}}(\d{{6}}[1-8]\d{{6}})\b"
     hint = rf"{groups}|{_RRN_NAMES}\D{{0,16}}\d{{13}}"
-    return Detector("korean_rrn", b"******-*******", f"{named}|{groups}", hint, _is_rrn)
+    return Detector("korean_rrn", b"******-*******", f"{named}|{groups}", hint, _is_rrn, names=_RRN_NAMES)
 
 
 def _is_rrn(text: bytes, match: Any) -> Span | None:
@@ -65,7 +66,8 @@ def us_passport() -> Detector:
     """Numbers of passports of the United States, nine digits or a letter and eight, shortly after `passport`."""
     number = r"[A-Za-z]?\d{8,9}"
     pattern = rf"(?i:passport)[^0-9]{{0,24}}?\b({number})\b"
-    return Detector("us_passport", b"*********", pattern, r"(?i:passport)[^0-9]{0,25}\d{8}", _is_passport)
+    hint = r"(?i:passport)[^0-9]{0,25}\d{8}"
+    return Detector("us_passport", b"*********", pattern, hint, _is_passport, names="(?i:passport)")
 
 
 def _is_passport(text: bytes, match: Any) -> Span | None:

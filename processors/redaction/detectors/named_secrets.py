@@ -53,7 +53,7 @@ def api_key(names: Sequence[str] = ()) -> Detector:
         rf"|[(\[]b?{_QUOTE}[\w.-]{{0,40}}{name}{_QUOTE},\s?b?({_QUOTE})"
     )
     hint = rf"{name}(?:{_QUOTE})?\]?\s{{0,3}}(?:{_TO}|>)|{name}{_QUOTE},|--[a-z-]{{0,24}}{name} |{KNOWN}"
-    return Detector("api_key", b"***", pattern, hint, _value)
+    return Detector("api_key", b"***", pattern, hint, _value, names=rf"(?i:{words})")
 
 
 def _literal(name: str) -> str:

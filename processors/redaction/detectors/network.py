@@ -30,7 +30,7 @@ def ipv4() -> Detector:
     alone = b"(?!(?:%b)\\xff)%b" % (b"|".join(map(re.escape, sorted(_NOBODY))), _ADDRESS.encode())
     needle = rb"\.[0-9][0-9]?[0-9]?\.[0-9][0-9]?[0-9]?\.[0-9]"
     written = b"***.***.***.***"
-    return Detector("ipv4", written, pattern, hint, _is_ipv4, needles=(needle,), in_python=True, alone=alone)
+    return Detector("ipv4", written, pattern, hint, _is_ipv4, needles=(needle,), in_python=True, alone=alone, names="")
 
 
 def _is_ipv4(text: bytes, match: Any) -> Span | None:
@@ -54,7 +54,7 @@ def ipv6() -> Detector:
     """
     pattern = r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*"
     hint = r"[0-9A-Fa-f]:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:?[0-9A-Fa-f]|::[0-9A-Fa-f]|[0-9A-Fa-f]::"
-    return Detector("ipv6", b"****:****", pattern, hint, _is_ipv6, skips_rejected=True)
+    return Detector("ipv6", b"****:****", pattern, hint, _is_ipv6, skips_rejected=True, names="")
 
 
 def _is_ipv6(text: bytes, match: Any) -> Span | None:
@@ -79,7 +79,7 @@ def mac() -> Detector:
     """Hardware addresses of six bytes with colons or hyphens, or in Cisco's three groups; not all zeros or ones."""
     pairs = "|".join(rf"(?:[0-9A-Fa-f]{{2}}{joint}){{5}}[0-9A-Fa-f]{{2}}" for joint in ":-")
     groups = r"(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4}"
-    return Detector("mac", b"**:**:**:**:**:**", rf"(?:{pairs}|{groups})\b", f"{pairs}|{groups}", _is_mac)
+    return Detector("mac", b"**:**:**:**:**:**", rf"(?:{pairs}|{groups})\b", f"{pairs}|{groups}", _is_mac, names="")
 
 
 def _is_mac(text: bytes, match: Any) -> Span | None:

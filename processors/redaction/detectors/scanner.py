@@ -32,7 +32,11 @@ class Scanner:
         self._patterns = [_compiled(detector) for detector in detectors]
         self._alone = [re.compile(b"(?:(?:%b)\\xff)*+" % one.alone) if one.alone else None for one in detectors]
         self._hints = _one_for_each(detectors)
-        self._hint = _one_of([detector.hint for detector in detectors if not detector.needles])
+        hints = [detector.hint for detector in detectors if not detector.needles]
+        self._hint = _one_of(hints)
+        self.names_are_known = all(one.names is not None for one in detectors)
+        """Whether `suspects` finds every name behind which more is found than elsewhere."""
+        self._hint_or_name = _one_of([*hints, *filter(None, [one.names for one in detectors])])
         self._needles = [re.compile(needle) for detector in detectors for needle in detector.needles]
         self._always_hits = self._hint.search(b"") is not None
 
@@ -48,25 +52,41 @@ class Scanner:
         """Return the indices, ascending, of the values that may have a finding: all that have, and some others."""
         if self._always_hits:
             return range(len(values))
+        certain, others = self._hits(values, self._hint, _UNBOUNDED)
+        return sorted({*certain, *others}) if certain and others else sorted(set(certain or others))
+
+    def suspects(self, values: Sequence[bytes], most: int) -> tuple[Sequence[int], Sequence[int]] | None:
+        """Return the indices of the values that may have a finding, or a name that says that they have one.
+
+        Returns:
+            Those that may have a finding, and those that may have that or a name, neither of which has all that it
+            might; None if the latter are more than `most`, and it was not looked further.
+        """
+        certain, others = self._hits(values, self._hint_or_name, most)
+        return (certain, others) if len(others) <= most else None
+
+    def _hits(self, values: Sequence[bytes], hint: Any, most: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the indices of the values in which needles match, and where a hint does, until these are too many."""
         buffer = EDGE.join(values)
         starts = [match.start() for needle in self._needles for match in needle.finditer(buffer)]
-        match = self._hint.search(buffer)
+        match = hint.search(buffer)
         if match is None and not starts:
-            return ()
+            return (), ()
         ends = _ends(values)
-        found = [bisect_right(ends, start) for start in starts]
-        search, index = self._hint.search, 0
-        while match is not None:
+        certain = [bisect_right(ends, start) for start in starts]
+        search, index = hint.search, 0
+        others: list[int] = []
+        while match is not None and len(others) <= most:
             start, end = match.span()
             if start >= ends[index]:  # where many hit, the next one often stands in the next value
                 index = bisect_right(ends, start, index)
-            found.append(index)
+            others.append(index)
             while end > ends[index]:
                 index += 1
-                found.append(index)
+                others.append(index)
             match = search(buffer, ends[index])
             index += 1
-        return sorted(set(found))
+        return certain, others
 
     def find(self, text: bytes) -> list[Finding]:
         """Return what is in one text, sorted by offset and without overlaps.

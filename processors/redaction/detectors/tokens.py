@@ -12,7 +12,7 @@ from processors.redaction.detectors.surroundings import EDGE, begins, starts_wor
 def jwt() -> Detector:
     """JSON Web Tokens, signed or encrypted, in their compact form (RFC 7515, RFC 7516)."""
     pattern = r"eyJ[\w-]{8,}\.[\w-]{2,}(?:\.[\w-]*){1,3}"
-    return Detector("jwt", b"***", pattern, r"eyJ[\w-]{8,}\.[\w-]{2}", _is_jwt)
+    return Detector("jwt", b"***", pattern, r"eyJ[\w-]{8,}\.[\w-]{2}", _is_jwt, names="")
 
 
 def _is_jwt(text: bytes, match: Any) -> Span | None:
@@ -33,7 +33,7 @@ def bearer_token() -> Detector:
     named = rf"""(?i:authorization)\\?["']?\]?\s?[:=]\s?\\?["'\[]?{_SCHEME}{_BLANK}([\w.~+/=-]+)"""
     bearer = rf"(?i:bearer){_BLANK}([\w.~+/-]{{8,}}=*)"
     hint = rf"{_SCHEME}{_BLANK}[\w.~+/=-]"
-    return Detector("bearer_token", b"***", f"{named}|{bearer}", hint, _is_bearer)
+    return Detector("bearer_token", b"***", f"{named}|{bearer}", hint, _is_bearer, names="")
 
 
 def _is_bearer(text: bytes, match: Any) -> Span | None:
@@ -56,7 +56,7 @@ def aws_key() -> Detector:
     key = rf"({_AWS_PREFIX}[A-Z0-9]{{16}})\b"
     named = r"""(?i:aws|secret)[\w.-]{0,24}\\?["']?\s{0,2}[:=]\s{0,2}\\?["']?([A-Za-z0-9/+]{40})"""
     hint = rf"{_AWS_PREFIX}[A-Z0-9]{{16}}|{named.replace('([', '(?:[')}"
-    return Detector("aws_key", b"***", f"{key}|{named}", hint, _is_aws)
+    return Detector("aws_key", b"***", f"{key}|{named}", hint, _is_aws, names="(?i:aws|secret)")
 
 
 def _is_aws(text: bytes, match: Any) -> Span | None:
@@ -73,7 +73,7 @@ _KEY = r"(?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
 
 def private_key() -> Detector:
     """Private keys in PEM (RFC 7468) and OpenPGP blocks, from BEGIN to END; one that was cut off, to the end."""
-    return Detector("private_key", b"***", f"-----BEGIN {_KEY}", f"-----BEGIN {_KEY}", _block)
+    return Detector("private_key", b"***", f"-----BEGIN {_KEY}", f"-----BEGIN {_KEY}", _block, names="")
 
 
 def _block(text: bytes, match: Any) -> Span | None:
@@ -92,7 +92,7 @@ def url_credentials() -> Detector:
     user = r"""[^\s/?#@:"'<>]*"""
     pattern = rf"""[A-Za-z]://({user}(:[^\s/?#"'<>]*)?)@"""
     hint = r"""[A-Za-z]://[^\s/?#"'<>]+@"""
-    return Detector("url_credentials", b"***", pattern, hint, _is_userinfo, skips_rejected=True, settles=True)
+    return Detector("url_credentials", b"***", pattern, hint, _is_userinfo, skips_rejected=True, settles=True, names="")
 
 
 def _is_userinfo(text: bytes, match: Any) -> Span | None:
