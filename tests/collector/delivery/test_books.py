@@ -2,13 +2,14 @@
 
 import asyncio
 import dataclasses
+import functools
 import random
 from contextlib import suppress
 
 import pytest
 
 from collector.api import Outcome, Parcel, Prepared
-from collector.batch import Signal
+from collector.batch import Batch, Signal
 from collector.delivery.delivery import Delivery
 from collector.delivery.drain import Drain
 from collector.delivery.queue import DirectDelivery, SendingQueue
@@ -98,6 +99,11 @@ def delivery_config(random):
     return DeliveryConfig(sending_queue=queue, retry_on_failure={"enabled": random.random() < 0.8}, timeout=0)
 
 
+@functools.cache
+def wire(signal, items):
+    return make_batch(signal, items=items).wire
+
+
 class Collector:
     """
     A receiver and an exporter, and senders that come when they like and leave when they like.
@@ -132,7 +138,8 @@ class Collector:
         some = self.whim.random
         await steps(some.randrange(20))
         with suppress(ConsumeError):
-            await self.receiver.consume(make_batch(some.choice(list(Signal)), items=some.randrange(1, 7)))
+            signal = some.choice(list(Signal))
+            await self.receiver.consume(Batch(signal, wire=wire(signal, some.randrange(1, 7))))
 
     async def live(self):
         some = self.whim.random
