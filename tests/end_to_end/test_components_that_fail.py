@@ -156,7 +156,7 @@ def test_a_component_that_hangs_at_the_end_is_left_behind_at_the_deadline(start,
     ids=["thread", "executor"],
 )
 def test_threads_that_never_end_do_not_keep_the_process(start, backend, odd, start_):
-    odd.write(start=start_)
+    odd.write(start=f"import collector.process; collector.process.PATIENCE = 0.5; {start_}")
     collector = start(CONFIG, backend=backend.port)
     send(collector, items=7)
     before = time.monotonic()
@@ -178,7 +178,8 @@ def test_a_terminal_that_is_closed_drains_too(start, backend, odd):
 
 def test_a_plugin_that_blocks_is_named_and_the_third_signal_ends_it_nevertheless(start, backend, tmp_path):
     (tmp_path / "odd.py").write_text(
-        "import time\nfrom collector.api import span_processor\n\n@span_processor\n"
+        "import time\nfrom collector.api import span_processor\nfrom collector.watchdog import Watchdog\n\n"
+        "Watchdog.__init__.__kwdefaults__['interval'] = 0.1\n\n@span_processor\n"
         "def odd(span):\n    time.sleep(3600)\n    return span\n"
     )
     config = CONFIG.replace("  odd: {plugin: odd.py}\n", "").replace("[otlp, odd]", "[otlp]")
@@ -187,10 +188,10 @@ def test_a_plugin_that_blocks_is_named_and_the_third_signal_ends_it_nevertheless
 
     with pytest.raises(grpc.RpcError):
         send(collector, items=1, timeout=0.5)
-    collector.wait_for(lambda: "held up for 5 s already" in collector.log)
+    collector.wait_for(lambda: "held up for 0.5 s already" in collector.log)
     for _ in range(3):
         collector.signal(signal.SIGTERM)
         threading.Event().wait(0.1)  # the system joins signals that are not yet delivered
 
     assert -signal.SIGTERM == collector.wait()
-    assert "in odd.py:6 (odd), " in collector.log
+    assert "in odd.py:9 (odd), " in collector.log
