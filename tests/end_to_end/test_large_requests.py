@@ -25,7 +25,6 @@ service:
 """
 SHAPE = SHAPES[Signal.TRACES]
 CONDITIONS = "\n".join(f"""      - 'IsMatch(span.attributes["k"], "[{n}]$")'""" for n in range(10, 20))
-LARGE = make_spans(*[{"attributes": {"k": "x"}} for _ in range(ITEMS)]).wire
 SMALL = make_spans({"attributes": {"k": "x"}}).wire
 
 
@@ -43,28 +42,36 @@ def collector(start, backend):
         child.stop()
 
 
+@pytest.fixture(scope="module")
+def large():
+    """
+    Not built where these tests are only looked for: it takes seconds.
+    """
+    return make_spans(*[{"attributes": {"k": "x"}} for _ in range(ITEMS)]).wire
+
+
 @pytest.fixture
 def export(collector):
     with grpc.insecure_channel(f"localhost:{collector.ports['grpc']}") as channel:
         yield channel.unary_unary(SHAPE.rpc)
 
 
-def begin(collector, export):
+def begin(collector, export, large):
     """
     Send a large request, and return its call once it is being processed.
     """
-    call = export.future(LARGE, timeout=60)
+    call = export.future(large, timeout=60)
     collector.wait_for(lambda: collector.total("pyotelcol_held_items", component="filter") == ITEMS)
     return call
 
 
 def test_others_are_answered_while_it_is_processed_and_what_a_client_leaves_behind_is_counted(
-    collector, export, backend
+    collector, export, backend, large
 ):
-    abandoned = begin(collector, export)
+    abandoned = begin(collector, export, large)
     abandoned.cancel()
     collector.wait_for(lambda: not collector.total("pyotelcol_held_items", component="filter"))
-    call = begin(collector, export)
+    call = begin(collector, export, large)
 
     export(SMALL, timeout=60)
     status, _ = collector.get("health")
@@ -77,11 +84,11 @@ def test_others_are_answered_while_it_is_processed_and_what_a_client_leaves_behi
     assert (ITEMS, 0) == (dropped, collector.imbalance("traces"))
 
 
-def test_told_to_stop_the_collector_answers_for_what_it_has_accepted(collector, export, backend):
+def test_told_to_stop_the_collector_answers_for_what_it_has_accepted(collector, export, backend, large):
     """
     The request is answered, and delivered if the answer is that it was taken.
     """
-    call = begin(collector, export)
+    call = begin(collector, export, large)
 
     code = collector.stop()
 
