@@ -175,7 +175,7 @@ async def test_a_small_batch_with_long_labels_is_translated_beside_everything_el
 async def test_a_large_request_is_halved_or_written_in_another_version_beside_everything_else(answer):
     every = written(samples=10**6)
     receiver = HttpBackend([every, answer, *[every] * 10])
-    points = [{"value": float(i), "attributes": {"i": i}} for i in range(20_000)]
+    points = [{"value": float(i), "attributes": {"i": i}} for i in range(5_000)]
     many = make_metrics({"name": "many", "points": points})
     async with receiver.running():
         options = f"{{endpoint: '{endpoint(receiver.port)}', protobuf_message: {V2}, max_batch_request_parallelism: 1}}"
