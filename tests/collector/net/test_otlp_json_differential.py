@@ -2,6 +2,7 @@
 The codec against one that is made of other parts: protobuf's own JSON, with what OTLP has otherwise put right.
 """
 
+import functools
 import json
 import random
 from base64 import b64decode
@@ -69,20 +70,26 @@ def _other_texts(value, key):
     return [int(value)] if value.lstrip("-").isdecimal() else []
 
 
+@functools.cache
+def requests(signal):
+    """
+    Return messages, each with its reference, for both directions: they take longer to make than to read and write.
+    """
+    chance = random.Random(f"requests {signal}")
+    made = [any_request(signal, chance) for _ in range(ROUNDS)]
+    return [(request, reference(request)) for request in made]
+
+
 @pytest.mark.parametrize("signal", list(Signal))
 def test_what_another_writer_writes_is_read(signal):
     chance = random.Random(f"read {signal}")
-    for _ in range(ROUNDS):
-        request = any_request(signal, chance)
-        written = json.dumps(otherwise(reference(request), chance), ensure_ascii=chance.random() < 0.5)
+    for request, plain in requests(signal):
+        written = json.dumps(otherwise(plain, chance), ensure_ascii=chance.random() < 0.5)
 
         assert request == SHAPES[signal].request.FromString(decode(signal, written.encode())), written
 
 
 @pytest.mark.parametrize("signal", list(Signal))
 def test_what_is_written_is_what_another_writer_writes(signal):
-    chance = random.Random(f"write {signal}")
-    for _ in range(ROUNDS):
-        request = any_request(signal, chance)
-
-        assert reference(request) == json.loads(encode(Batch(signal, request=request)))
+    for request, plain in requests(signal):
+        assert plain == json.loads(encode(Batch(signal, request=request)))
