@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from processors.redaction.columns import FEWEST, Column, columns
-from processors.redaction.config import RedactionConfig, Summary, UnknownFields
+from processors.redaction.config import Mode, RedactionConfig, Summary, UnknownFields
 from processors.redaction.dependence import depending_on_keys
 from processors.redaction.detectors.effort import Effort, ExhaustedError
 from processors.redaction.detectors.scanner import Scanner
@@ -51,8 +51,17 @@ class ValueMask:
         drops_unknown = config.unknown_fields is UnknownFields.DROP
         # who tells what was allowed has to look at what is, too
         self._looks_at_all = drops_unknown or (self._tells and bool(config.allowed_values))
+        is_enough = self._are_known_by_name and not self._looks_at_all and not self._all_types
+        self.may_sift = is_enough and not any(one.mode is Mode.DROP for one in config.detectors.values())
+        """Whether `suspects` finds every record that may change, and none of them goes."""
         self.audit = Audit(self._told, with_keys=config.summary is Summary.DEBUG) if self._tells else None
         """Writes summaries; None for none."""
+
+    def suspects(self, records: Sequence[bytes], most: int) -> Sequence[int] | None:
+        """Return the indices, ascending, of serialised records in which something may be; None for more than `most`."""
+        found = self._scanner.suspects(records, most)
+        suspects = sorted({*found[0], *found[1]}) if found else ()
+        return None if found is None or len(suspects) > most else suspects
 
     def texts(self, texts: Sequence[bytes]) -> dict[bytes, Verdict]:
         """Return what becomes of names, messages and the like; those that stay are left out.
@@ -215,7 +224,14 @@ class ValueMask:
             return found
         hits = self._scanner.hits(texts)
         by_key = depending_on_keys(pieces, type_, self._keys, self.effort)
+        if by_key and self._are_known_by_name:
+            by_key = self._with_names(by_key, texts)
         return sorted({*hits, *by_key}) if by_key else hits
+
+    def _with_names(self, indices: Sequence[int], texts: Sequence[bytes]) -> Sequence[int]:
+        """Return those that `_by_name` would return too, so that it makes no difference which of both is asked."""
+        found = self._scanner.suspects([texts[index] for index in indices], len(indices))
+        return indices if found is None else [indices[place] for both in found for place in both]
 
     def _by_name(self, pieces: Sequence[bytes], texts: Sequence[bytes], type_: type[Message]) -> Sequence[int] | None:
         """Return the same without a look at keys that have no name of a secret in them; None if most might have one."""

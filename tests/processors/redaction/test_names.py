@@ -2,6 +2,8 @@
 Which keys say something of their values is known by the names in them, without a look at all others.
 """
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import settings as how
@@ -11,6 +13,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 from processors.redaction.config import RedactionConfig
 from processors.redaction.detectors.catalogue import BUILT_IN
 from processors.redaction.values import ValueMask
+from tests.processors.redaction.requests import unusual
 
 _PARTS = (
     "password passwd pass_ pwd pass secret token credentials api app _key .key - _ . : = > < -- \" ' [ ] ( ) \\ ssn "
@@ -33,6 +36,8 @@ def _masks():
 
 
 BY_NAME, ONE_BY_ONE = _masks()
+PAUSED, _ = _masks()
+PAUSED._pause = 1 << 60
 
 
 def _value(value):
@@ -66,6 +71,18 @@ def test_what_becomes_of_attributes_and_bodies_is_the_same_as_if_all_keys_were_l
 
     assert BY_NAME.pairs([*attributes, *deeper]) == ONE_BY_ONE.pairs([*attributes, *deeper])
     assert BY_NAME.values(bodies) == ONE_BY_ONE.values(bodies)
+
+
+@given(st.lists(st.tuples(KEYS, VALUES, st.integers(0, 2**32)), max_size=5))
+@how(max_examples=150)
+def test_what_becomes_of_attributes_in_odd_writing_depends_on_nothing_but_them(given):
+    odd = [
+        unusual(_pair(key, _nested("x", value)), KeyValue.DESCRIPTOR, random.Random(seed)) for key, value, seed in given
+    ]
+    alone = {piece: verdict for one in odd for piece, verdict in BY_NAME.pairs([one]).items()}
+
+    assert BY_NAME._pause == 0
+    assert PAUSED.pairs(odd) == alone
 
 
 def test_where_many_have_a_name_all_keys_are_looked_at_and_as_much_is_found():
