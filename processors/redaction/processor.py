@@ -2,9 +2,9 @@
 
 The way of a request, one module after another:
 
-- Here: fails closed and counts.  `rewriting`: takes all pieces of text out of a request (`places` says where
-  they are: names, serialised attributes, bodies), has them judged, and puts back those that change (`few_changes`,
-  `pruning`, `summary`).
+- Here: fails closed and counts.  `sifting`: leaves out records in which nothing can be.
+- `rewriting`: takes all pieces of text out of a request (`places` says where they are: names, serialised attributes,
+  bodies), has them judged, and puts back those that change (`few_changes`, `pruning`, `summary`).
 - `memory`: which pieces were judged before.
 - `values`: judges many pieces at once, to a verdict on each (`verdicts`): one search for all that may have something;
   what the keys say (`keys`, `dependence`); then `columns` of attributes that are alike, attributes with a text
@@ -23,6 +23,7 @@ from processors.redaction.config import RedactionConfig, UnknownFields
 from processors.redaction.memory import Memory
 from processors.redaction.places import places
 from processors.redaction.rewriting import Memories, rewrite
+from processors.redaction.sifting import Sieve
 from processors.redaction.values import ValueMask
 
 MIB = 1 << 20
@@ -34,6 +35,7 @@ class _Common(NamedTuple):
 
     mask: ValueMask
     memories: Memories
+    sieve: Sieve | None
 
 
 class Redaction:
@@ -70,9 +72,9 @@ class Redaction:
 
     def _mask(self, batch: Batch) -> Batch | None:
         where = places(batch.signal, complete=self._drops_unknown)
-        mask, memories = self._common
+        mask, memories, sieve = self._common
         mask.effort.begin(len(batch.wire))
-        rewritten = rewrite(batch.wire, where, memories, mask.audit, always=self._drops_unknown)
+        rewritten = rewrite(batch.wire, where, memories, mask.audit, always=self._drops_unknown, sieve=sieve)
         if rewritten is None:
             return batch
         wire, done = rewritten
@@ -95,7 +97,7 @@ def _common(config: RedactionConfig) -> _Common:
     mask = ValueMask(config)
     room = config.memory_mib * MIB // 4
     memories = Memories(Memory(mask.texts, room), Memory(mask.pairs, 2 * room), Memory(mask.values, room))
-    return _Common(mask, memories)
+    return _Common(mask, memories, Sieve(mask.suspects) if mask.may_sift else None)
 
 
 def _failure(error: Exception) -> str:
