@@ -16,8 +16,8 @@ _FEW = 4
 """One record of so many may be left: beyond that, to read all of them costs less."""
 _SHORTEST = 4096
 """Bytes: shorter requests cost less than to sift them."""
-_PAUSE = 15
-"""Requests that are not sifted after one in which too many were left."""
+_PAUSE, _LONGEST_PAUSE = 15, 240
+"""Requests that are not sifted after one in which too many were left; four times as many each time that it is so."""
 
 
 class Sifted(NamedTuple):
@@ -37,7 +37,7 @@ class Sieve:
 
     def __init__(self, suspects: Suspects) -> None:
         self._suspects = suspects
-        self._pause = 0
+        self._pause, self._next_pause = 0, _PAUSE
 
     def __call__(self, wire: bytes, places: Places) -> Sifted | None:
         """Return what is left of a request; None if that is too much, or was not looked at.
@@ -55,8 +55,9 @@ class Sieve:
         together = list(chain.from_iterable(records))
         left = self._suspects(together, len(together) // _FEW)
         if left is None:
-            self._pause = _PAUSE
+            self._pause, self._next_pause = self._next_pause, min(4 * self._next_pause, _LONGEST_PAUSE)
             return None
+        self._next_pause = _PAUSE
         positions = _apart(left, records)
         few: Any = places.around.FromString(wire)
         lists = _lists(few, places)
