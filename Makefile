@@ -12,6 +12,9 @@ run: $(VENV)/run.stamp
 shop: $(VENV)/shop.stamp
 	@$(BIN)/python examples/shop/shop.py $(ARGS)
 
+# The tests start many processes: modules are compiled once for all, whatever the environment says
+test integration: export PYTHONDONTWRITEBYTECODE =
+
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal $(ARGS)
 
