@@ -40,6 +40,15 @@ def random_request(dice, signal):
     return request
 
 
+def random_wire(dice, signal, *, is_odd):
+    """
+    Returns the bytes of such a message, as encoders write them or in unusual ways.
+    """
+    request = random_request(dice, signal)
+    wire = request.SerializeToString()
+    return unusual(wire, request.DESCRIPTOR, dice) if is_odd else wire
+
+
 def _fill(message, dice, depth):
     if isinstance(message, KeyValue):
         _fill_pair(message, dice, depth)

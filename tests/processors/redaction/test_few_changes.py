@@ -11,7 +11,7 @@ from collector.testing import settings
 from processors.redaction import few_changes, rewriting
 from processors.redaction.config import RedactionConfig
 from tests.bad_input.messages import attribute, field, text
-from tests.processors.redaction.requests import random_request, unusual
+from tests.processors.redaction.requests import random_wire
 
 SIGNALS = [Signal.TRACES, Signal.METRICS, Signal.LOGS]
 SECRET = attribute(b"to", text(b"a@b.org"))
@@ -115,11 +115,7 @@ def test_attributes_go_and_names_events_and_resources_change_in_few_records_too(
 @given(seed=st.integers(0, 2**32), signal=st.sampled_from(SIGNALS), is_odd=st.booleans())
 @how(max_examples=40)
 def test_what_comes_out_does_not_depend_on_how_many_records_change(seed, signal, is_odd):
-    dice = random.Random(seed)
-    request = random_request(dice, signal)
-    wire = request.SerializeToString()
-    if is_odd:
-        wire = unusual(wire, request.DESCRIPTOR, dice)
+    wire = random_wire(random.Random(seed), signal, is_odd=is_odd)
     parse = SHAPES[signal].request.FromString
     written = []
     for few in (0, 1 << 30):  # all records may change, or none

@@ -15,7 +15,7 @@ from collector.registry import Kind, load_factory
 from collector.testing import make_logs, make_metrics, make_spans, settings
 from processors.redaction import rewriting, sifting
 from processors.redaction.config import RedactionConfig
-from tests.processors.redaction.requests import random_request, unusual
+from tests.processors.redaction.requests import random_wire
 
 SIGNALS = [Signal.TRACES, Signal.METRICS, Signal.LOGS]
 EMAIL = {"detectors": ["email", "ssn", "api_key"]}
@@ -150,11 +150,7 @@ def test_records_that_are_not_as_many_as_there_were_are_not_passed_on(monkeypatc
 )
 @how(max_examples=80)
 def test_what_comes_out_is_the_same_as_if_all_records_were_read(seed, signal, is_odd, options):
-    dice = random.Random(seed)
-    request = random_request(dice, signal)
-    wire = request.SerializeToString()
-    if is_odd:
-        wire = unusual(wire, request.DESCRIPTOR, dice)
+    wire = random_wire(random.Random(seed), signal, is_odd=is_odd)
     parse = SHAPES[signal].request.FromString
     written = []
     for shortest in (0, 1 << 30):  # all are sifted, however many are left, or none
