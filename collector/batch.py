@@ -2,7 +2,8 @@
 
 A `Batch` is an OTLP export request. It carries the bytes that arrived until somebody asks for the message, and the
 message until somebody asks for the bytes: an OTLP-to-OTLP pipeline decodes nothing, a field OTLP adds tomorrow passes
-through, and several branches can share one batch because bytes do not change.
+through, and several branches can share one batch because bytes do not change.  What only changes some records hands on
+the request taken apart, which is put together when somebody asks for its bytes.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from opentelemetry.proto.collector.profiles.v1development import profiles_servic
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
 from opentelemetry.proto.trace.v1 import trace_pb2 as spans
 
+from collector.apart import Apart, put_together, take_apart
 from collector.cutting import Mending, Most, Path, count, cut, groups
-from collector.wire.projection import OPAQUE, Merged, Spec, checker, project
+from collector.wire.projection import EVERY, OPAQUE, Merged, Spec, checker, project
 
 
 class Signal(enum.StrEnum):
@@ -92,7 +94,7 @@ _COUNTED = frozenset({f"{spans.Span.DESCRIPTOR.full_name}.{name}" for name in ("
 def _shape(module: Any, name: str, fields: str, leaf: Any = OPAQUE, last: Path = (), **rest: Any) -> Shape:
     resources, scopes, records = fields.split()
     request = getattr(module, f"Export{name}ServiceRequest")
-    spec: Spec = {resources: {"resource": OPAQUE, scopes: {"scope": OPAQUE, records: leaf}}}
+    spec: Spec = {resources: {"resource": EVERY, scopes: {"scope": EVERY, records: leaf}}}
     service = module.DESCRIPTOR.services_by_name[f"{name}Service"].full_name
     return Shape(
         request=request,
@@ -155,7 +157,7 @@ class Batch:
     changes.  Whoever passes a batch on must not touch it again, but may keep its `wire`.
     """
 
-    __slots__ = ("_count", "_request", "_wire", "metadata", "signal")
+    __slots__ = ("_apart", "_count", "_request", "_wire", "metadata", "signal")
 
     def __init__(
         self,
@@ -163,16 +165,18 @@ class Batch:
         *,
         wire: bytes | None = None,
         request: Message | None = None,
+        apart: Apart | None = None,
         items: int | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        if wire is None and request is None:
-            raise TypeError("a batch is made of its wire bytes or of a request message")
+        if wire is None and request is None and apart is None:
+            raise TypeError("a batch is made of its wire bytes, of a request message or of what one is made of")
         self.signal = signal
         self.metadata: Mapping[str, str] = metadata or {}
         """Headers of the sender's request that the receiver was told to keep, by lower-case name."""
         self._wire = wire
         self._request = request
+        self._apart = apart
         self._count = items
 
     @classmethod
@@ -210,14 +214,20 @@ class Batch:
     def wire(self) -> bytes:
         """The request's bytes; encodes the message if one was taken out."""
         if self._wire is None:
-            assert self._request is not None  # noqa: S101  one of the two forms is always there
-            self._wire, self._request = self._request.SerializeToString(), None
+            if self._apart is not None:
+                self._wire = put_together(self._apart, self.shape.path)
+            else:
+                assert self._request is not None  # noqa: S101  one of the three forms is always there
+                self._wire, self._request = self._request.SerializeToString(), None
+        self._apart = None  # whoever waits with its bytes does not hold all records twice
         return self._wire
 
     @property
     def size(self) -> int:
-        """Bytes; 0 while it is a message, whose size nobody knows before it is encoded."""
-        return 0 if self._wire is None else len(self._wire)
+        """Bytes, or nearly so while it is apart; 0 while it is a message, which nobody has measured."""
+        if self._wire is not None:
+            return len(self._wire)
+        return 0 if self._apart is None else self._apart.size
 
     @property
     def request(self) -> Any:
@@ -230,9 +240,12 @@ class Batch:
     def __len__(self) -> int:
         """Count spans, data points, log records or profiles: the unit OTLP counts in."""
         if self._count is None:
-            if self._wire is None:  # the owner may go on changing the message
+            if self._apart is not None:
+                self._count = sum(map(len, self._apart.records))
+            elif self._wire is None:  # the owner may go on changing the message
                 return self.count_in(self._request)
-            self._count = self.shape.count(self.shape.siblings(self.shape.merged.FromString(self._wire)))
+            else:
+                self._count = self.shape.count(self.shape.siblings(self.shape.merged.FromString(self._wire)))
         return self._count
 
     def count_in(self, request: Any) -> int:
@@ -242,6 +255,22 @@ class Batch:
     def skeleton(self) -> Any:
         """Parse only the way down to the records, which stay bytes."""
         return self.shape.skeleton.FromString(self.wire)
+
+    def apart(self) -> Apart:
+        """Return the request taken apart.  Nothing in it may be changed; `replace` takes another one.
+
+        Raises:
+            google.protobuf.message.DecodeError: it is no request.
+        """
+        if self._apart is None:
+            self._apart = take_apart(self.skeleton(), self.shape.path)
+        return self._apart
+
+    def holds(self, text: bytes) -> bool:
+        """Say whether some bytes stand somewhere in the request."""
+        if self._apart is not None and self._wire is None:
+            return self._apart.holds(text)
+        return text in (self._wire or self.wire)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Batch) and (self.signal, self.wire) == (other.signal, other.wire)
@@ -259,9 +288,11 @@ class Batch:
         """Drop every record that is not `wanted`, and every parent this empties."""
         _prune([self.request], self.shape.path, wanted)
 
-    def replace(self, wire: bytes, items: int | None = None) -> Batch:
-        """Return a batch with other bytes and the same signal and metadata."""
-        return Batch(self.signal, wire=wire, items=items, metadata=self.metadata)
+    def replace(self, new: bytes | Apart, items: int | None = None) -> Batch:
+        """Return a batch of other bytes, or of another request taken apart, with the same signal and metadata."""
+        if isinstance(new, Apart):
+            return Batch(self.signal, apart=new, items=items, metadata=self.metadata)
+        return Batch(self.signal, wire=new, items=items, metadata=self.metadata)
 
     def copy(self) -> Batch:
         """Return a batch that shares nothing mutable with this one.  Costs nothing while both stay bytes."""

@@ -1,9 +1,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
 from collector.batch import RECORD_SIGNALS, SHAPES, Batch, Signal
-from collector.testing import make_batch
+from collector.testing import make_batch, make_spans
 
 
 @st.composite
@@ -105,3 +106,82 @@ def test_counting_the_wire_and_the_message_agree(batch):
     from_wire = len(batch.copy())
 
     assert from_wire == batch.count_in(SHAPES[batch.signal].request.FromString(batch.wire))
+
+
+def parsed(batch):
+    return SHAPES[batch.signal].request.FromString(batch.wire)
+
+
+@given(batches())
+def test_what_was_taken_apart_is_the_same_when_it_is_put_together(batch):
+    apart = batch.apart()
+    again = batch.replace(apart)
+
+    assert [len(piece) for piece in apart.records] == [len(piece) for piece in again.apart().records]
+    assert len(batch) == len(again) == sum(map(len, apart.records))
+    assert parsed(batch) == parsed(again)
+    assert not batch.count_in(apart.around)
+
+
+@given(batches(), st.data())
+def test_records_are_changed_in_what_was_taken_apart_and_nowhere_else(batch, data):
+    before = parsed(batch)
+    apart = batch.apart()
+    lists = [data.draw(st.permutations(records)) for records in apart.records]
+
+    other = batch.replace(apart._replace(records=lists), len(batch))
+
+    assert [record for records in lists for record in records] == encoded(other.copy())
+    assert parsed(other.replace(apart)) == before == parsed(batch)
+
+
+def test_other_records_have_to_be_as_many_lists():
+    batch = make_batch(Signal.TRACES, 2)
+
+    with pytest.raises(ValueError, match="argument"):
+        _ = batch.replace(batch.apart()._replace(records=[[], []])).wire
+
+
+def test_whoever_asks_for_the_bytes_does_not_hold_all_records_twice():
+    batch = make_batch(Signal.TRACES, 3)
+    apart = batch.apart()
+
+    assert batch.apart() is apart
+    assert batch.wire
+    assert batch.apart() is not apart
+
+
+def test_the_size_of_what_is_apart_is_nearly_that_of_its_bytes():
+    batch = make_batch(Signal.LOGS, 100, text="x" * 50)
+    apart = batch.replace(batch.apart())
+
+    assert apart.size == pytest.approx(batch.size, rel=0.05)
+    assert apart.size == pytest.approx(len(apart.wire), rel=0.05)
+
+
+@pytest.mark.parametrize("signal", sorted(RECORD_SIGNALS))
+def test_it_is_known_which_bytes_a_request_holds_in_whatever_form_it_is(signal):
+    given = Batch.join([make_batch(signal, 2), make_batch(signal, 1, needle=1)])
+    forms = [given, given.replace(given.apart()), Batch(signal, request=given.copy().request)]
+
+    assert [True] * 3 == [batch.holds(b"needle") for batch in forms]
+    assert [False] * 3 == [batch.holds(b"pin") for batch in forms]
+
+
+def test_bytes_around_records_are_held_too():
+    given = make_spans({}, resource={"needle": 1})
+
+    assert given.replace(given.apart()).holds(b"needle")
+
+
+def test_a_resource_that_is_given_in_parts_is_whole_in_each_piece():
+    """
+    Parsers merge a message that comes twice where it should come once.
+    """
+    (first, second) = [make_spans({}, {}, resource={key: 1}).request.resource_spans[0] for key in "ab"]
+    parts = first.SerializeToString() + ResourceSpans(resource=second.resource).SerializeToString()
+    whole = Batch(Signal.TRACES, wire=b"\x0a" + bytes([len(parts) & 0x7F | 0x80, len(parts) >> 7]) + parts)
+
+    pieces = [parsed(piece).resource_spans[0].resource for piece in whole.split(1)]
+
+    assert [["a", "b"]] * 2 == [[pair.key for pair in resource.attributes] for resource in pieces]
