@@ -142,8 +142,11 @@ def _apart(level: Level, *, complete: bool = False, as_bytes: bool = False) -> S
         for name, part in (*level.parts, *level.children)
         if complete or holds_text(part)
     }
-    others = dict.fromkeys(level.others, VALUE) if complete else {}
-    return {**dict.fromkeys((*level.texts, *level.pairs, *level.values), EVERY), **inner, **others}
+    first = level.message.DESCRIPTOR.fields_by_number.get(1)
+    # what is declared is written first, and others look for the trace id at the start of a span
+    others = [name for name in level.others if complete or (level.is_record and first and name == first.name)]
+    every = (*level.texts, *level.pairs, *level.values)
+    return {**dict.fromkeys(every, EVERY), **inner, **dict.fromkeys(others, VALUE)}
 
 
 def holds_text(level: Level) -> bool:

@@ -183,3 +183,17 @@ def test_unknown_fields_are_passed_on_or_dropped():
     assert unknown not in dropped.wire
     assert MASKED.encode() in kept.wire
     assert MASKED.encode() in dropped.wire
+
+
+@pytest.mark.parametrize("others", [0, 50])
+def test_a_masked_span_begins_with_its_trace_id_as_all_do(others):
+    """
+    Whoever reads the ids of all spans at once has to read them one by one otherwise.
+    """
+    batch = make_spans({"name": ADDRESS}, *[{"name": "GET /"}] * others)
+    before = list(batch.apart().records[0])
+
+    (after,) = run(OPTIONS, batch).batches[0].apart().records
+
+    assert after[0] != before[0]
+    assert [span[:18] for span in after] == [span[:18] for span in before]
