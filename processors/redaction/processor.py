@@ -23,7 +23,7 @@ from processors.redaction.config import RedactionConfig, UnknownFields
 from processors.redaction.memory import Memory
 from processors.redaction.places import places
 from processors.redaction.rewriting import Memories, rewrite
-from processors.redaction.sifting import Sieve
+from processors.redaction.sifting import Sieve, put_back
 from processors.redaction.values import ValueMask
 
 MIB = 1 << 20
@@ -73,12 +73,15 @@ class Redaction:
     def _mask(self, batch: Batch) -> Batch | None:
         where = places(batch.signal, complete=self._drops_unknown)
         mask, memories, sieve = self._common
-        mask.effort.begin(len(batch.wire))
-        rewritten = rewrite(batch.wire, where, memories, mask.audit, always=self._drops_unknown, sieve=sieve)
+        mask.effort.begin(batch.size or len(batch.wire))
+        sifted = sieve(batch) if sieve else None
+        wire = sifted.wire if sifted else batch.wire
+        rewritten = rewrite(wire, where, memories, mask.audit, always=self._drops_unknown)
         if rewritten is None:
             return batch
         wire, done = rewritten
-        masked = batch.replace(wire) if done.drops else batch.replace(wire, len(batch))
+        new = put_back(sifted, batch.replace(wire).apart()) if sifted else wire
+        masked = batch.replace(new) if done.drops else batch.replace(new, len(batch))
         self._dropped.add(len(batch) - len(masked))
         for detector, count in done.hits.items():
             self._count(detector).add(count)

@@ -13,7 +13,6 @@ from processors.redaction.few_changes import Touched, with_few_changes
 from processors.redaction.memory import Memory
 from processors.redaction.places import Level, Places, holds_text
 from processors.redaction.pruning import Doomed, prune
-from processors.redaction.sifting import Sieve, put_back
 from processors.redaction.summary import Audit, Outcome
 from processors.redaction.verdicts import Verdict
 
@@ -44,7 +43,7 @@ class Rewritten(NamedTuple):
 
 
 def rewrite(
-    wire: bytes, places: Places, memories: Memories, audit: Audit | None, *, always: bool, sieve: Sieve | None = None
+    wire: bytes, places: Places, memories: Memories, audit: Audit | None, *, always: bool = False
 ) -> Rewritten | None:
     """Return a request with everything masked; None if nothing changes.
 
@@ -54,20 +53,11 @@ def rewrite(
         memories: what becomes of each piece.
         audit: writes summaries; None for none.
         always: also if no text changes, so that unknown fields go.
-        sieve: leaves out records in which nothing changes; None if all are to be read.  It is for where none goes.
 
     Raises:
         google.protobuf.message.DecodeError: it is no request.
         RuntimeError: a place is not where it was when it was looked at; a bug here.
     """
-    sifted = sieve(wire, places) if sieve else None
-    if sifted is None:
-        return _rewrite(wire, places, memories, audit, always=always)
-    rewritten = _rewrite(sifted.wire, places, memories, audit, always=always)
-    return rewritten and rewritten._replace(wire=put_back(sifted, rewritten.wire, places))
-
-
-def _rewrite(wire: bytes, places: Places, memories: Memories, audit: Audit | None, *, always: bool) -> Rewritten | None:
     touched = list(_touched(places.gathered.FromString(wire), places.root, memories))
     if not touched and not always:
         return None

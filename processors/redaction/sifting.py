@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from processors.redaction.places import Level, Places
+from collector.apart import Apart, put_together
+from collector.api import Batch
 
 Suspects = Callable[[Sequence[bytes], int], Sequence[int] | None]
 """Given records, and how many of them may be returned, returns the indices of all that may change, ascending; None if
@@ -24,12 +25,10 @@ class Sifted(NamedTuple):
     """A request with few records, and what tells where they belong."""
 
     wire: bytes
-    whole: Any
-    """The request as it was, with its records as bytes."""
+    whole: Apart
+    """The request as it was."""
     positions: Sequence[Sequence[int]]
     """Where those records stand that are left, in each list of records."""
-    around: bytes
-    """The request without records."""
 
 
 class Sieve:
@@ -39,75 +38,47 @@ class Sieve:
         self._suspects = suspects
         self._pause, self._next_pause = 0, _PAUSE
 
-    def __call__(self, wire: bytes, places: Places) -> Sifted | None:
+    def __call__(self, batch: Batch) -> Sifted | None:
         """Return what is left of a request; None if that is too much, or was not looked at.
 
         Raises:
             google.protobuf.message.DecodeError: it is no request.
         """
-        if len(wire) < _SHORTEST:
+        if batch.size < _SHORTEST:
             return None
         if self._pause:
             self._pause -= 1
             return None
-        whole: Any = places.around.FromString(wire)
-        records = [held[:] for held in _lists(whole, places)]
-        together = list(chain.from_iterable(records))
+        whole = batch.apart()
+        together = list(chain.from_iterable(whole.records))
         left = self._suspects(together, len(together) // _FEW)
         if left is None:
             self._pause, self._next_pause = self._next_pause, min(4 * self._next_pause, _LONGEST_PAUSE)
             return None
         self._next_pause = _PAUSE
-        positions = _apart(left, records)
-        few: Any = places.around.FromString(wire)
-        lists = _lists(few, places)
-        around = _without_records(few, lists)
-        for held, these, kept in zip(lists, records, positions, strict=True):
-            held.extend([these[position] for position in kept])
-        return Sifted(few.SerializeToString(), whole, positions, around)
+        positions = _apart(left, whole.records)
+        few = [[held[place] for place in kept] for held, kept in zip(whole.records, positions, strict=True)]
+        return Sifted(put_together(whole._replace(records=few), batch.shape.path), whole, positions)
 
 
-def put_back(sifted: Sifted, wire: bytes, places: Places) -> bytes:
-    """Return the whole request, of which few records were left, and are now as they are in `wire`.
+def put_back(sifted: Sifted, rewritten: Apart) -> Apart:
+    """Return the whole request, of which few records were left, and what is around them, as they are now.
 
     Raises:
         RuntimeError: there are not as many as there were; a bug here.
     """
-    whole, few = sifted.whole, places.around.FromString(wire)
-    lists, changed = _lists(whole, places), _lists(few, places)
-    if list(map(len, changed)) != list(map(len, sifted.positions)):
+    if list(map(len, rewritten.records)) != list(map(len, sifted.positions)):
         raise RuntimeError("there are not as many records as there were")
-    for held, records, positions in zip(lists, changed, sifted.positions, strict=True):
-        for position, record in zip(positions, records, strict=True):
-            held[position] = record
-    if _without_records(few, changed) != sifted.around:  # something around them changed too
-        for held, records in zip(changed, lists, strict=True):
-            held.extend(records)
-        whole = few
-    new: bytes = whole.SerializeToString()
+    return Apart(rewritten.around, list(map(_with, sifted.whole.records, sifted.positions, rewritten.records)))
+
+
+def _with(held: Sequence[bytes], positions: Sequence[int], records: Sequence[bytes]) -> Sequence[bytes]:
+    if not positions:
+        return held
+    new = list(held)
+    for position, record in zip(positions, records, strict=True):
+        new[position] = record
     return new
-
-
-def _without_records(request: Any, lists: Sequence[Any]) -> bytes:
-    for held in lists:
-        del held[:]
-    around: bytes = request.SerializeToString()
-    return around
-
-
-def _lists(request: Any, places: Places) -> list[Any]:
-    """Return all lists of records, in an order that only depends on what is around them."""
-    return [
-        held for level, way in places.ways.items() if level is way.record for held in _of_kind(request, level, places)
-    ]
-
-
-def _of_kind(request: Any, level: Level, places: Places) -> list[Any]:
-    *outer, name = places.ways[level].outer
-    nodes = [request]
-    for step in outer:
-        nodes = [inner for node in nodes for inner in getattr(node, step)]
-    return [getattr(node, name) for node in nodes]
 
 
 def _apart(indices: Sequence[int], lists: Sequence[Sequence[bytes]]) -> list[list[int]]:

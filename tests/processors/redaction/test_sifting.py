@@ -13,7 +13,7 @@ from collector.batch import SHAPES, Batch, Signal
 from collector.errors import PermanentError
 from collector.registry import Kind, load_factory
 from collector.testing import make_logs, make_metrics, make_spans, settings
-from processors.redaction import rewriting, sifting
+from processors.redaction import processor, sifting
 from processors.redaction.config import RedactionConfig
 from tests.processors.redaction.requests import random_wire
 
@@ -49,13 +49,13 @@ def read(monkeypatch):
     Returns how many bytes of each request were read further.
     """
     lengths = []
-    original = rewriting._rewrite
+    original = processor.rewrite
 
     def noted(wire, *args, **kwargs):
         lengths.append(len(wire))
         return original(wire, *args, **kwargs)
 
-    monkeypatch.setattr(rewriting, "_rewrite", noted)
+    monkeypatch.setattr(processor, "rewrite", noted)
     return lengths
 
 
@@ -134,9 +134,9 @@ def test_where_more_than_text_decides_or_records_go_all_are_read(options, read):
 
 def test_records_that_are_not_as_many_as_there_were_are_not_passed_on(monkeypatch):
     given = batch(Signal.TRACES, *[NOTHING] * 200, {"to": "a@b.org"})
-    original = rewriting._rewrite
+    original = processor.rewrite
     empty = SHAPES[Signal.TRACES].request().SerializeToString()
-    monkeypatch.setattr(rewriting, "_rewrite", lambda *args, **how: original(*args, **how)._replace(wire=empty))
+    monkeypatch.setattr(processor, "rewrite", lambda *args, **how: original(*args, **how)._replace(wire=empty))
 
     with pytest.raises(PermanentError, match=r"RuntimeError at sifting\.py"):
         build().process(given)
