@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from collector.actions.layout import Holder
 from collector.actions.limit import limit_steps
 from collector.actions.portions import edited
 from collector.actions.steps import Matching, Step, apply, delete, steps_of
+from collector.batch import Batch
 from collector.component import Settings
 from collector.patterns import compile_pattern
 
@@ -55,21 +56,20 @@ class Program:
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = steps
 
-    def bound(self, wire: bytes, metadata: Mapping[str, str], names_in: NamesIn) -> Bound | None:
+    def bound(self, batch: Batch, names_in: NamesIn) -> Bound | None:
         """Return what there is to do to a request; None for nothing.
 
         Args:
-            wire: its bytes.
-            metadata: its headers.
+            batch: the request and its headers.
             names_in: returns all keys that its attributes have; told whether an empty one counts.
         """
-        steps = [bound for step in self._steps if (bound := step.bind(metadata))]
+        steps = [bound for step in self._steps if (bound := step.bind(batch.metadata))]
         matching = [step for step in steps if isinstance(step, Matching)]
         if matching:
-            names = names_in(wire, asks_for_none=any(step.is_meant(b"") for step in matching))
+            names = names_in(batch.wire, asks_for_none=any(step.is_meant(b"") for step in matching))
             steps = _among(steps, names)
         if not any(step.adds or step.keys is None for step in steps):
-            mentioned = names if matching else {key for step in steps for key in step.keys or () if key in wire}
+            mentioned = names if matching else {key for step in steps for key in step.keys or () if batch.holds(key)}
             steps = _with_work(steps, set(mentioned))
         return Bound(tuple(steps)) if steps else None
 

@@ -20,6 +20,7 @@ from collector.actions.layout import (
     resources_of,
 )
 from collector.actions.program import Bound, Program
+from collector.apart import Apart
 from collector.batch import Batch, Signal
 from collector.matching.matcher import Matcher
 from collector.records.views import LogRecord, Resource, Scope, Span
@@ -68,17 +69,22 @@ def edit_records(batch: Batch, program: Program, matcher: Matcher | None) -> Bat
     Raises:
         google.protobuf.message.DecodeError: it is no request.
     """
-    bound = program.bound(batch.wire, batch.metadata, partial(names_in, signal=batch.signal, part="record"))
+    bound = program.bound(batch, partial(names_in, signal=batch.signal, part="record"))
     if bound is None:
         return batch
-    root = (chosen_records_of if matcher else records_of)(batch.signal).FromString(batch.wire)
-    changed = _edit(list(_runs(root, batch.signal, matcher)), bound)
-    return batch.replace(root.SerializeToString(), len(batch)) if changed else batch
+    if batch.signal is Signal.METRICS:
+        root = (chosen_records_of if matcher else records_of)(batch.signal).FromString(batch.wire)
+        changed = _edit(list(_runs_of_metrics(root, matcher)), bound)
+        return batch.replace(root.SerializeToString(), len(batch)) if changed else batch
+    apart = batch.apart()
+    lists = list(map(list, apart.records))
+    changed = _edit(list(_runs(apart, lists, batch.signal, matcher)), bound)
+    return batch.replace(apart._replace(records=lists), len(batch)) if changed else batch
 
 
 def edit_resources(batch: Batch, program: Program) -> Batch:
     """Return a batch with the attributes of its resources changed; see `edit_records`."""
-    bound = program.bound(batch.wire, batch.metadata, partial(names_in, signal=batch.signal, part="resource"))
+    bound = program.bound(batch, partial(names_in, signal=batch.signal, part="resource"))
     if bound is None:
         return batch
     root: Any = resources_of(batch.signal).FromString(batch.wire)
@@ -109,24 +115,35 @@ def _edit(runs: Sequence[_Run], bound: Bound) -> bool:
     return changed
 
 
-def _runs(root: Any, signal: Signal, matcher: Matcher | None) -> Iterator[_Run]:
-    resources, scopes, records = NAMES[signal]
+def _runs(apart: Apart, lists: Sequence[list[bytes]], signal: Signal, matcher: Matcher | None) -> Iterator[_Run]:
+    """Yield the lists, which are those of a request that was taken apart, as far as anything in them is meant."""
+    holder = SPANS if signal is Signal.TRACES else LOGS
+    if matcher is None:
+        yield from [_Run(siblings, holder) for siblings in lists]
+        return
+    root: Any = chosen_records_of(signal).FromString(apart.shell())
+    resources, scopes, _ = NAMES[signal]
+    each = iter(lists)
     for resource_node in getattr(root, resources):
-        answer_within = _answers(matcher, resource_node, signal) if matcher else None
+        answer_within = _answers(matcher, resource_node, signal)
         for scope_node in getattr(resource_node, scopes):
+            answer, siblings = answer_within(scope_node), next(each)
+            if answer is not False:
+                yield _Run(siblings, holder, None if answer is True else answer)
+
+
+def _runs_of_metrics(root: Any, matcher: Matcher | None) -> Iterator[_Run]:
+    for resource_node in root.resource_metrics:
+        answer_within = _answers(matcher, resource_node, Signal.METRICS) if matcher else None
+        for scope_node in resource_node.scope_metrics:
             answer = answer_within(scope_node) if answer_within else True
-            if answer is False:
-                continue
-            siblings = getattr(scope_node, records)
-            if signal is Signal.METRICS:
-                yield from _runs_of_metrics(siblings, answer)
-            else:
-                yield _Run(siblings, SPANS if signal is Signal.TRACES else LOGS, None if answer is True else answer)
+            if answer is not False:
+                yield from _runs_in(scope_node.metrics, answer)
 
 
-def _runs_of_metrics(siblings: Any, answer: Any) -> Iterator[_Run]:
+def _runs_in(metrics: Any, answer: Any) -> Iterator[_Run]:
     """Yield the points of every kind that a metric has: one kind, unless its sender got it wrong."""
-    for metric in siblings:
+    for metric in metrics:
         if answer is True or answer(_Named(metric.name.decode())):
             for kind, holder in POINTS.items():
                 if metric.HasField(kind):
