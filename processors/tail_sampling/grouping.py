@@ -7,13 +7,15 @@ the same place.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
 from collector.api import Batch, Signal
 from collector.batch import SHAPES
-from collector.wire.projection import EVERY, VALUE, Merged, project
+from collector.wire.projection import EVERY, VALUE, project
 from processors.tail_sampling.trace import Origin
 
 NO_TRACE = b""
@@ -39,13 +41,10 @@ class Grouping:
     """Takes apart the requests of one signal."""
 
     def __init__(self, signal: Signal) -> None:
-        shape = SHAPES[signal]
+        self._shape = SHAPES[signal]
         resources, scopes, records = _FIELDS[signal]
-        self._scopes, self._records = shape.path[1:3]
-        self._resources, self._siblings = shape.path[0], shape.siblings
-        self._ids: Any = project(shape.request, {resources: {scopes: {records: {"trace_id": VALUE}}}})
-        merged = {resources: Merged({scopes: Merged({records: Merged({"trace_id": EVERY})})})}
-        self._every_id: Any = project(shape.request, merged) if signal is Signal.TRACES else None
+        self._ids: Any = project(self._shape.request, {resources: {scopes: {records: {"trace_id": VALUE}}}})
+        self._every_id: Any = project(Span, {"trace_id": EVERY}) if signal is Signal.TRACES else None
         self._origins: WeakValueDictionary[Any, Origin] = WeakValueDictionary()
 
     def groups(self, batch: Batch) -> Iterator[Group]:
@@ -55,24 +54,26 @@ class Grouping:
             google.protobuf.message.DecodeError: it is not OTLP; nothing was yielded.
         """
         places = list(self._places(batch))
-        ids = iter(self._ids_of(batch.wire, [records for _, records in places]))
+        ids = iter(self._ids_of(batch, [records for _, records in places]))
         for origin, records in places:
             yield Group(origin, _by_trace(islice(ids, len(records)), records))
 
-    def _places(self, batch: Batch) -> Iterator[tuple[Origin, list[bytes]]]:
-        """Take the records out of a batch; what is left are shells, which need not be copied."""
+    def _places(self, batch: Batch) -> Iterator[tuple[Origin, Sequence[bytes]]]:
+        """Yield the records that stand in the same place, with what is around them: shells, which are not copied."""
         metadata = tuple(sorted(batch.metadata.items()))
-        request = batch.skeleton()
-        resources = list(self._resources(request))
-        del self._resources(request)[:]
+        around, lists = batch.apart()
+        resources_of, scopes_of, _ = self._shape.path
+        request = type(around)()
+        request.CopyFrom(around)
+        resources = list(resources_of(request))
+        del resources_of(request)[:]
         rest = request.SerializeToString()
+        left = iter(lists)
         for resource in resources:
-            scopes = list(self._scopes(resource))
-            del self._scopes(resource)[:]
+            scopes = list(scopes_of(resource))
+            del scopes_of(resource)[:]
             shell = resource.SerializeToString()
-            for scope in scopes:
-                records = list(self._records(scope))
-                del self._records(scope)[:]
+            for scope, records in zip(scopes, left, strict=False):
                 if records:
                     yield self._origin(batch.metadata, (metadata, shell, scope.SerializeToString(), rest)), records
 
@@ -82,20 +83,22 @@ class Grouping:
             origin = self._origins[key] = Origin(metadata, *key[1:])
         return origin
 
-    def _ids_of(self, wire: bytes, places: Sequence[Sequence[bytes]]) -> Sequence[bytes]:
+    def _ids_of(self, batch: Batch, places: Sequence[Sequence[bytes]]) -> Sequence[bytes]:
         """Return the trace ids of all records, in their order, whatever they are.
 
         Of a field that is there twice the last one counts, so nobody may believe the first 18 bytes of a span.  But
-        if each of n spans begins with an id, and there are no more than n ids, then these are all.
+        if each of n spans begins with an id, and there are no more than n ids, then these are all.  Messages one after
+        the other are one message.
         """
         if self._every_id is not None:
-            merged: Any = self._siblings(self._every_id.FromString(wire))
-            ids: list[bytes] = list(merged.trace_id)
-            if len(ids) == sum(map(len, places)) and all(map(_begin_with_an_id, places)):
+            spans = list(chain.from_iterable(places))
+            ids: list[bytes] = self._every_id.FromString(b"".join(spans)).trace_id[:]
+            if len(ids) == len(spans) and _begin_with_an_id(spans):
                 return ids
-        request = self._ids.FromString(wire)
-        scopes = [scope for resource in self._resources(request) for scope in self._scopes(resource)]
-        return [record.trace_id for scope in scopes for record in self._records(scope)]
+        resources_of, scopes_of, records_of = self._shape.path
+        request = self._ids.FromString(batch.wire)
+        scopes = [scope for resource in resources_of(request) for scope in scopes_of(resource)]
+        return [record.trace_id for scope in scopes for record in records_of(scope)]
 
 
 def _begin_with_an_id(records: Iterable[bytes]) -> bool:
