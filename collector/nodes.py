@@ -65,7 +65,7 @@ class ReceiverNode:
         if not items:
             return
         route = self._routes[signal]
-        if refusal := route.admits(items, len(batch.wire)):
+        if refusal := route.admits(items, batch.size or len(batch.wire)):
             self.refused(signal, refusal.reason, transport=transport, items=items)
             raise refusal
         accepted = self._accepted.get((signal, transport)) or self._point(signal, transport)

@@ -32,10 +32,9 @@ def has_bad_ids(spans: Sequence[bytes], checked: Any) -> bool:
         checked: the same request in the class that counts ids.
     """
     ids = checked.resource_spans.scope_spans.spans  # of all spans, merged
-    held = list(spans)
-    if len(ids.trace_id) == len(ids.span_id) == len(held) and _all_start_well(held):
+    if len(ids.trace_id) == len(ids.span_id) == len(spans) and _all_start_well(spans):
         return False
-    return not all(map(_is_valid, held))
+    return not all(map(_is_valid, spans))
 
 
 def without_bad_ids(skeleton: Any) -> tuple[Any, int]:
@@ -48,7 +47,7 @@ def without_bad_ids(skeleton: Any) -> tuple[Any, int]:
     return skeleton, left
 
 
-def _all_start_well(spans: list[bytes]) -> bool:
+def _all_start_well(spans: Sequence[bytes]) -> bool:
     """True only if all are valid; False may still mean that they are, written in another way."""
     count = len(spans)
     heads = b"".join(map(_head, spans))

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
 
+from collector.apart import take_apart
 from collector.batch import SHAPES, Batch, Shape, Signal
 from collector.net.bad_input import BadData, TooLarge
 from collector.net.identifiers import has_bad_ids, without_bad_ids
@@ -50,8 +52,7 @@ def validate(signal: Signal, wire: bytes, *, max_items: int, max_record_size: in
         if len(wire) > MEDIUM:
             _Parts(wire, max_items, max_record_size).check(shape.request, 0, len(wire))
         items, siblings = _counted(shape, wire, max_items)
-        if len(wire) > SMALL:
-            _refuse_empty_parents(shape, wire, items, max_items)
+        skeleton = _skeleton(shape, wire, items, max_items) if len(wire) > SMALL else None
         checked = shape.checker.FromString(wire)
         if max_record_size < len(wire) <= MEDIUM and _largest(shape, siblings) > max_record_size:
             raise TooLarge(f"a record of more than {max_record_size} bytes")
@@ -59,9 +60,12 @@ def validate(signal: Signal, wire: bytes, *, max_items: int, max_record_size: in
         # the part before names a class of this program
         reason = str(error).rpartition("': ")[2]
         raise BadData(f"not an OTLP request for {signal}: {reason}") from None
-    if signal is Signal.TRACES and has_bad_ids(siblings, checked):
+    if signal is not Signal.TRACES:
+        return Validated(Batch(signal, wire=wire, items=items), 0, "")
+    apart = take_apart(skeleton or shape.skeleton.FromString(wire), shape.path)
+    if has_bad_ids(list(chain.from_iterable(apart.records)), checked):
         return _accept_the_others(wire, items)
-    return Validated(Batch(signal, wire=wire, items=items), 0, "")
+    return Validated(Batch(signal, wire=wire, apart=apart, items=items), 0, "")
 
 
 def exceeds(signal: Signal, prefix: bytes, max_items: int) -> bool:
@@ -89,13 +93,15 @@ def _counted(shape: Shape, wire: bytes, max_items: int) -> tuple[int, Sequence[A
     raise TooLarge(f"more than {max_items} records in one request")
 
 
-def _refuse_empty_parents(shape: Shape, wire: bytes, items: int, max_items: int) -> None:
+def _skeleton(shape: Shape, wire: bytes, items: int, max_items: int) -> Any:
     """Refuse more resources or scopes than records: whoever walks through a request pays for each of them."""
     to_resources, to_scopes, *_ = shape.path
-    resources = to_resources(shape.skeleton.FromString(wire))
+    skeleton = shape.skeleton.FromString(wire)
+    resources = to_resources(skeleton)
     most = items + MAX_PARENTS
     if len(resources) > most or sum([len(to_scopes(resource)) for resource in resources]) > most:
         raise TooLarge(f"more than {max_items} records in one request")
+    return skeleton
 
 
 def _largest(shape: Shape, siblings: Sequence[Any]) -> int:

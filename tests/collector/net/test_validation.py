@@ -3,7 +3,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.batch import SHAPES, Signal
+from collector.batch import SHAPES, Batch, Signal
 from collector.net import validation
 from collector.net.bad_input import BadData, BadInput, TooLarge
 from collector.net.validation import exceeds, validate
@@ -137,3 +137,13 @@ def test_every_record_may_have_a_resource_and_a_scope_of_its_own():
 
 def test_metrics_without_points_are_counted_too():
     assert TooLarge is outcome(Signal.METRICS, resource(field(2, field(2, b"") * 1100)))
+
+
+def test_spans_that_were_looked_at_need_not_be_taken_apart_again():
+    wire = make_batch(Signal.TRACES, 3).wire
+
+    batch = validate(Signal.TRACES, wire, **LIMITS).batch
+
+    assert batch.size == len(wire)
+    assert batch.apart() is batch.apart()
+    assert batch.apart().records == Batch(Signal.TRACES, wire=wire).apart().records
