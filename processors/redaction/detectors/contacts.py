@@ -35,7 +35,7 @@ def email() -> Detector:
     pattern = rf"(?:[\w{_LETTER}]|{_ENCODED}){_LOCAL}*{_AT}(?:{_LABEL}(?:{_LABEL}|-)*\.)+{_TOP}"
     hint = rf"[\w.+'~!#$*^{_LETTER}-]{_AT}{_LABEL}"
     domain = rb"[0-9A-Za-z\x80-\xF4%\\](?:[0-9A-Za-z\x80-\xF4%\\-]{0,62}\.|[0-9A-Za-z\x80-\xF4%\\-]{63})"
-    needles = (b"@" + domain, b"%40" + domain)  # a label of any length
+    needles = ((b"@", domain), (b"%40", domain))  # a label of any length
     written = b"***@***.***"
     return Detector(
         "email", written, pattern, hint, _is_address, skips_rejected=True, needles=needles, alone=_ALONE, names=""

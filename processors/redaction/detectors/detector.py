@@ -40,10 +40,10 @@ class Detector:
     """Whether what others find across its end is a misreading: the host after a password is no e-mail address."""
     sees_edges: bool = False
     """Whether `pattern` has anchors, so that it cannot be tried on many texts at once."""
-    needles: tuple[bytes, ...] = ()
-    """Python's `re`, tried instead of `hint` where many texts are told apart: one of them matches somewhere in whatever
-    has a finding.  For findings that are frequent, since a match of `re` costs a tenth of one of RE2.  Each begins with
-    a literal byte and is bounded, so that scans are linear."""
+    needles: tuple[tuple[bytes, bytes], ...] = ()
+    """Each some bytes, and a pattern of Python's `re` for what is behind them, tried instead of `hint` where many texts
+    are told apart: one of them is somewhere in whatever has a finding.  For findings that are frequent, since a match
+    of `re` costs a tenth of one of RE2.  Each is bounded, so that scans are linear."""
     in_python: bool = False
     """Whether `pattern` is one of Python's `re` that is bounded."""
     alone: bytes = b""

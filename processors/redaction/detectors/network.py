@@ -28,7 +28,7 @@ def ipv4() -> Detector:
     pattern = rf"(?:(?<![\w%])(?<!\w[.-])|{escape}){_ADDRESS}(?:-{_ADDRESS})?(?![.-]?\w)"
     hint = r"\d\.\d{1,3}\.\d{1,3}\.\d"
     alone = b"(?!(?:%b)\\xff)%b" % (b"|".join(map(re.escape, sorted(_NOBODY))), _ADDRESS.encode())
-    needle = rb"\.[0-9][0-9]?[0-9]?\.[0-9][0-9]?[0-9]?\.[0-9]"
+    needle = (b".", rb"[0-9][0-9]?[0-9]?\.[0-9][0-9]?[0-9]?\.[0-9]")
     written = b"***.***.***.***"
     return Detector("ipv4", written, pattern, hint, _is_ipv4, needles=(needle,), in_python=True, alone=alone, names="")
 

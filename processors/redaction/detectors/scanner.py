@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain, repeat
 from operator import add
-from typing import Any
+from typing import Any, NamedTuple
 
 from collector.patterns import compile_pattern
 from processors.redaction.detectors.detector import Detector, Finding
@@ -24,6 +24,19 @@ _Found = tuple[int, bool, int, int]
 """Start, whether it does not settle, the negative of the end, and index of the detector: as they are to be sorted."""
 
 
+class _Needle(NamedTuple):
+    """See `Detector.needles`."""
+
+    beginning: Any
+    """Finds the bytes that it begins with, ten times as fast as `re` where they are not."""
+    all: re.Pattern[bytes]
+
+    @classmethod
+    def of(cls, beginning: bytes, rest: bytes) -> _Needle:
+        literal = re.escape(beginning)
+        return cls(compile_pattern(literal.decode()), re.compile(literal + rest))
+
+
 class Scanner:
     """Finds what any of its detectors finds, in the order of their configuration where they find the same."""
 
@@ -37,7 +50,7 @@ class Scanner:
         self.names_are_known = all(one.names is not None for one in detectors)
         """Whether `suspects` finds every name behind which more is found than elsewhere."""
         self._hint_or_name = _one_of([*hints, *filter(None, [one.names for one in detectors])])
-        self._needles = [re.compile(needle) for detector in detectors for needle in detector.needles]
+        self._needles = [_Needle.of(*needle) for detector in detectors for needle in detector.needles]
         self._always_hits = self._hint.search(b"") is not None
 
     def may_hit(self, buffer: bytes) -> bool:
@@ -46,7 +59,7 @@ class Scanner:
         Returns:
             False only if none has.
         """
-        return any(needle.search(buffer) for needle in self._needles) or self._hint.search(buffer) is not None
+        return any(needle.all.search(buffer) for needle in self._needles) or self._hint.search(buffer) is not None
 
     def hits(self, values: Sequence[bytes]) -> Sequence[int]:
         """Return the indices, ascending, of the values that may have a finding: all that have, and some others."""
@@ -68,7 +81,8 @@ class Scanner:
     def _hits(self, values: Sequence[bytes], hint: Any, most: int) -> tuple[Sequence[int], Sequence[int]]:
         """Return the indices of the values in which needles match, and where a hint does, until these are too many."""
         buffer = EDGE.join(values)
-        starts = [match.start() for needle in self._needles for match in needle.finditer(buffer)]
+        needles = [needle.all for needle in self._needles if needle.beginning.search(buffer)]
+        starts = [match.start() for needle in needles for match in needle.finditer(buffer)]
         match = hint.search(buffer)
         if match is None and not starts:
             return (), ()
