@@ -276,3 +276,20 @@ def _seconds(scanner, text):
     started = time.process_time()
     scanner.find(text)
     return time.process_time() - started
+
+
+@pytest.mark.parametrize("length", [10, 1000])
+@pytest.mark.parametrize("one_of", [1, 3, 40])
+@pytest.mark.parametrize("secret", [b"a@b.org", b"a%40b.org", b"10.1.2.3", b"219-09-9999"])
+def test_texts_with_a_finding_are_told_apart_however_long_they_are_and_however_many_have_one(secret, one_of, length):
+    scanner = Scanner([builtin(name) for name in ("email", "ipv4", "ssn")])
+    filler = b"x" * length + b" "
+    texts = [filler + (secret if index % one_of == one_of - 1 else b"a@ 10.1 b") for index in range(200)]
+    texts[17] = b"\xff" + secret[:-4]  # bytes that are no text: the rest of the secret is in the next one
+    texts[18] = secret[-4:] + b"\xff"
+    expected = [index for index, text in enumerate(texts) if index not in (17, 18) and secret in text]
+
+    hits, suspects = scanner.hits(texts), scanner.suspects(texts, 200)
+
+    assert set(expected) <= set(hits) <= {*expected, 17}
+    assert sorted({*suspects[0], *suspects[1]}) == hits
