@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain, repeat
 from operator import add
-from typing import Any, NamedTuple
+from typing import Any
 
 from collector.patterns import compile_pattern
 from processors.redaction.detectors.detector import Detector, Finding
@@ -19,8 +19,8 @@ _MEMORY = 64 << 20
 """Bytes that RE2 may take for what it remembers of all hints."""
 
 _LONG, _SOME = 256, 16
-"""Bytes of values, on the average: to look at each of them for a byte costs less than for `re` to look at all bytes; and
-how many are looked at to tell whether that byte is in few of them."""
+"""Bytes of values, on the average: to look for a byte in each of those costs less than for `re` to look at all bytes.
+And how many are looked at to tell whether it is in few of them."""
 _UNBOUNDED = 1 << 60
 
 _Found = tuple[int, bool, int, int]
