@@ -88,10 +88,13 @@ class Common:
             if not waiting:
                 del self._waiting[trace_id]
 
-    def decided(self, trace_id: bytes, *, kept: bool) -> None:
-        """Tell those who wait for a trace what one of the deciders said, unless another one may still keep it."""
-        if trace_id not in self._waiting:
-            return
+    def decided(self, trace_ids: Iterable[bytes], *, kept: bool) -> None:
+        """Tell those who wait for traces what one of the deciders said, unless another one may still keep them."""
+        if self._waiting:
+            for trace_id in filter(self._waiting.__contains__, trace_ids):
+                self._tell(trace_id, kept=kept)
+
+    def _tell(self, trace_id: bytes, *, kept: bool) -> None:
         if not kept:
             state = self.state(trace_id)
             if state is State.PENDING:

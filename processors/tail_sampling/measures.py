@@ -60,12 +60,12 @@ class Measures:
             for kept in (False, True)
         }
 
-    def decided(self, outcome: Outcome, spans: int) -> None:
-        """Count one trace, of so many spans."""
+    def decided(self, outcome: Outcome, traces: int, spans: int) -> None:
+        """Count traces, and their spans."""
         tally = self._tallies.get(outcome)
         if tally is None:
             tally = self._tallies[outcome] = _Tally(self._counters_of(outcome))
-        tally.traces += 1
+        tally.traces += traces
         tally.spans += spans
 
     def removed(self, traces: Iterable[Held], now: float) -> None:

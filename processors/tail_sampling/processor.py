@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Any
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -224,12 +225,12 @@ class TailSampling:
     def _portion(self, traces: Iterator[Held]) -> Sequence[Held]:
         """Return the next traces on which to decide together; they are held no longer."""
         portion: list[Held] = []
-        size = 0
-        for held in traces:
-            self._forget(held)
+        undecided, least = self._traces, self._size - _PORTION_BYTES
+        for held in islice(traces, _PORTION):
+            del undecided[held.trace_id]
+            self._size -= held.size
             portion.append(held)
-            size += held.size
-            if len(portion) >= _PORTION or size >= _PORTION_BYTES:
+            if self._size <= least:
                 break
         return portion
 

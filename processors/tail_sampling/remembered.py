@@ -58,8 +58,9 @@ class KeptTraces:
 
     def add(self, trace_id: bytes, kept: Kept) -> None:
         """Remember a trace, and forget the one that was longest of no use."""
+        if trace_id in self._kept:
+            self._kept.move_to_end(trace_id)
         self._kept[trace_id] = kept
-        self._kept.move_to_end(trace_id)
         if len(self._kept) > self._size:
             self._kept.popitem(last=False)
 
@@ -92,17 +93,19 @@ class DroppedTraces:
         self._table = mmap(-1, max(self._buckets * _BUCKET, 1))
         self._next = bytearray(self._buckets)  # where each bucket is written next
 
-    def add(self, trace_id: bytes) -> None:
-        """Remember a trace that was dropped."""
+    def add(self, trace_ids: Iterable[bytes]) -> None:
+        """Remember traces that were dropped."""
         if not self._buckets:
             return
-        bucket, first, rest = self._place(trace_id)
-        slot = self._next[bucket]
-        start = bucket * _BUCKET
-        self._table[start + slot] = first
-        start += _ROOM + slot * _REST
-        self._table[start : start + _REST] = rest
-        self._next[bucket] = (slot + 1) % _ROOM
+        table, next_, place = self._table, self._next, self._place
+        for trace_id in trace_ids:
+            bucket, first, rest = place(trace_id)
+            slot = next_[bucket]
+            start = bucket * _BUCKET
+            table[start + slot] = first
+            start += _ROOM + slot * _REST
+            table[start : start + _REST] = rest
+            next_[bucket] = (slot + 1) % _ROOM
 
     def __contains__(self, trace_id: bytes) -> bool:
         if not self._buckets:

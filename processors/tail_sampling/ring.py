@@ -143,9 +143,11 @@ class Ring:
         self._forget_the_oldest()
 
     def _forget_the_oldest(self) -> None:
-        while self._count > self._size:
-            _, forgotten = self._traces.popitem(last=False)
-            self._count -= len(_decisions(forgotten))
+        over, forget = self._count - self._size, self._traces.popitem
+        while over > 0:
+            _, forgotten = forget(last=False)
+            over -= len(forgotten) if isinstance(forgotten, list) else 1
+        self._count = self._size + over
 
     def _describe(self, entry: _Entry) -> dict[str, Any]:
         late = {"late_spans": entry.late, "last_late_at": _time(entry.late_at)} if entry.late else {}

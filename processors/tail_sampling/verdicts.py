@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
@@ -20,7 +21,7 @@ from processors.tail_sampling.outbox import Outbox
 from processors.tail_sampling.policy import Policy
 from processors.tail_sampling.remembered import DroppedTraces, Kept, KeptTraces, Reason
 from processors.tail_sampling.ring import How, Ring
-from processors.tail_sampling.trace import Part
+from processors.tail_sampling.trace import Origin, Part
 from processors.tail_sampling.traces import Traces
 
 _STATES: Any = project(Span, {"trace_state": EVERY})
@@ -81,17 +82,17 @@ class Verdicts:
             return
         self._measures.removed(traces, now)
         self._ring.note_all(traces, decisions, at=self._settings.clock.time(), how=how)
+        dropped: defaultdict[Outcome, list[Held]] = defaultdict(list)
         for held, decision in zip(traces, decisions, strict=True):
-            spans, outcome = len(held.raws), decision.outcome
+            outcome = decision.outcome
             if not outcome.kept:
-                self._sampled_out += spans
-                self._dropped.add(held.trace_id)
+                dropped[outcome].append(held)
             elif why_not := self._keep(held, decision, now):
                 self._lose(held, why_not, how)
-                continue
-            self._measures.decided(outcome, spans)
-            held.forget()
-            self._common.decided(held.trace_id, kept=outcome.kept)
+            else:
+                self._end([held], outcome)
+        for outcome, unwanted in dropped.items():
+            self._sampled_out += self._end(unwanted, outcome)
 
     def too_large(self, held: Held) -> None:
         """Drop a trace of which there is more than anybody wants."""
@@ -148,37 +149,47 @@ class Verdicts:
 
     def _keep(self, held: Held, decision: Decision, now: float) -> Exception | None:
         """Send a trace; return what made that impossible, since others are decided on in the same round."""
-        reason = self._reason(decision.policy, decision.composite)
+        outcome, _, threshold, randomness, composite = decision
+        reason = self._reason(outcome.policy, composite)
         try:
-            self._send(held.parts, reason, decision.threshold, decision.randomness)
+            self._send(held.parts, reason, threshold, randomness)
         except Exception as bug:
             return bug
-        self._kept.add(held.trace_id, Kept(reason, decision.threshold, decision.randomness, now))
+        self._kept.add(held.trace_id, Kept(reason, threshold, randomness, now))
         return None
 
     def _drop(self, held: Held, how: How) -> None:
-        self._sampled_out += held.span_count
-        self._end(held, how)
+        self._sampled_out += self._give_up(held, how)
 
     def _lose(self, held: Held, bug: Exception, how: How) -> None:
         self._settings.logger.error("%s: unexpected error, a trace is dropped", self._settings.id, exc_info=bug)
-        self._settings.telemetry.held(Signal.TRACES, -held.span_count)
-        self._settings.telemetry.dropped(Signal.TRACES, DropReason.PLUGIN_ERROR, held.span_count)
-        self._end(held, how)
+        spans = self._give_up(held, how)
+        self._settings.telemetry.held(Signal.TRACES, -spans)
+        self._settings.telemetry.dropped(Signal.TRACES, DropReason.PLUGIN_ERROR, spans)
 
-    def _end(self, held: Held, how: How) -> None:
-        """Remember that a trace is not kept on which no policy has voted."""
-        spans = held.span_count
-        self._dropped.add(held.trace_id)
-        self._measures.decided(_NOBODY_VOTED, spans)
+    def _give_up(self, held: Held, how: How) -> int:
+        """Remember that a trace is not kept on which no policy has voted; return how many spans it has."""
         at = self._settings.clock.time()
-        self._ring.note(held.trace_id, at=at, spans=spans, kept=False, policy="", verdicts=(), how=how)
-        held.forget()
-        self._common.decided(held.trace_id, kept=False)
+        self._ring.note(held.trace_id, at=at, spans=held.span_count, kept=False, policy="", verdicts=(), how=how)
+        return self._end([held], _NOBODY_VOTED)
 
-    def _send(self, parts: Sequence[Part], reason: Reason, threshold: int, explicit: int | None) -> None:
+    def _end(self, traces: Sequence[Held], outcome: Outcome) -> int:
+        """Let go of traces with the same outcome, and have everybody know; return how many spans they have."""
+        trace_ids = [held.trace_id for held in traces]
+        spans = sum([len(held.raws) for held in traces])
+        if not outcome.kept:
+            self._dropped.add(trace_ids)
+        self._measures.decided(outcome, len(traces), spans)
+        for held in traces:
+            held.forget()
+        self._common.decided(trace_ids, kept=outcome.kept)
+        return spans
+
+    def _send(
+        self, parts: Sequence[tuple[Origin, list[bytes]]], reason: Reason, threshold: int, explicit: int | None
+    ) -> None:
         if self._record_rate and threshold != ALWAYS:
-            parts = [Part(origin, _with_threshold(spans, threshold, explicit)) for origin, spans in parts]
+            parts = [(origin, _with_threshold(spans, threshold, explicit)) for origin, spans in parts]
         for origin, spans in parts:
             self._outbox.put(origin, reason, spans)
 

@@ -31,7 +31,7 @@ def test_the_kept_trace_that_was_asked_for_longest_ago_is_forgotten_first():
 def test_a_memory_of_no_size_remembers_nothing():
     kept, dropped = KeptTraces(0), DroppedTraces(0)
     kept.add(trace_id(1), KEPT)
-    dropped.add(trace_id(1))
+    dropped.add([trace_id(1)])
 
     assert (None, False) == (kept.find(trace_id(1)), trace_id(1) in dropped)
 
@@ -41,7 +41,7 @@ def test_a_memory_of_no_size_remembers_nothing():
 def test_a_dropped_trace_is_known_and_no_other(ids, other):
     dropped = DroppedTraces(1000)
     for id_ in ids:
-        dropped.add(id_)
+        dropped.add([id_])
 
     assert all(id_ in dropped for id_ in ids)
     assert (other in dropped) == (other in ids)
@@ -52,7 +52,7 @@ def test_a_fingerprint_is_not_made_of_parts_of_two_others():
     dropped, prints = DroppedTraces(98), []
     for _ in range(128):
         trace_id = dice.randbytes(16)
-        dropped.add(trace_id)
+        dropped.add([trace_id])
         prints.append(dropped._place(trace_id)[1:])
 
     known = {(first, rest) for first, _ in prints for _, rest in prints if _finds(dropped, first, rest)}
@@ -84,7 +84,7 @@ def test_dropped_traces_take_less_than_8_bytes_each_and_the_last_ones_are_known(
     tracemalloc.start()
     dropped = DroppedTraces(size)
     for id_ in ids:
-        dropped.add(id_)
+        dropped.add([id_])
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -114,7 +114,7 @@ def test_asking_for_many_is_asking_for_each():
     dropped, kept = DroppedTraces(1000), KeptTraces(1000)
     some = [trace_id(number) for number in range(300)]
     for each in some[:100]:
-        dropped.add(each)
+        dropped.add([each])
     for each in some[100:200]:
         kept.add(each, KEPT)
     asked = dict.fromkeys(some[50:250])

@@ -15,11 +15,12 @@ from tests.timing import cpu_seconds
 
 def trace_from(trace_id: bytes, parts: Sequence[Part], size: int = 0) -> Trace:
     """
-    Return a trace whose spans came in these parts.
+    Return a trace whose spans came in these parts, and are of their own size unless told.
     """
-    trace = Trace(trace_id, parts[0].origin if parts else Origin({}, b"", b""), [], size)
+    trace = Trace(trace_id, parts[0].origin if parts else Origin({}, b"", b""), [], 0)
     for origin, raws in parts:
-        trace.add(origin, raws, 0)
+        trace.add(origin, raws, sum(map(len, raws)))
+    trace.size = size or trace.size
     return trace
 
 
