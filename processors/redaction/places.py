@@ -69,10 +69,24 @@ class Way(NamedTuple):
     """From a record to the message; empty for the record itself."""
 
 
+KINDS = ("texts", "pairs", "values")
+"""Of text in fields, as `Level` has them."""
+
+
+class Reading(NamedTuple):
+    """What there is to read in a message of which all are one, without what holds no text."""
+
+    fields: tuple[tuple[int, Level, str], ...]
+    """Each with its kind, as an index of `KINDS`."""
+    inner: tuple[tuple[str, Reading], ...]
+
+
 class Places(NamedTuple):
     """All places of one signal, and the ways to read them."""
 
     root: Level
+    reading: Reading
+    """Of `gathered`."""
     ways: Mapping[Level, Way]
     gathered: type[Message]
     """The request as if there were one of each message: lists of all texts of a kind, at no cost for each record."""
@@ -93,7 +107,13 @@ def places(signal: Signal, *, complete: bool = False) -> Places:
     gathered, apart = project(request, _merged(root)), project(request, _apart(root, complete=complete))
     around = project(request, _apart(root, as_bytes=True))
     records = {level: project(level.message, _apart(level)) for level, way in ways.items() if level is way.record}
-    return Places(root, ways, gathered, apart, around, records)
+    return Places(root, _reading(root), ways, gathered, apart, around, records)
+
+
+def _reading(level: Level) -> Reading:
+    fields = [(kind, level, name) for kind, fields in enumerate(KINDS) for name in getattr(level, fields)]
+    inner = [(name, _reading(part)) for name, part in (*level.parts, *level.children) if holds_text(part)]
+    return Reading(tuple(fields), tuple(inner))
 
 
 def _ways(level: Level, way: Way) -> Iterator[tuple[Level, Way]]:

@@ -18,11 +18,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import NamedTuple
 
+from collector.apart import Apart
 from collector.api import RECORD_SIGNALS, Batch, Counter, DropReason, PermanentError, ProcessorFactory, Settings
 from processors.redaction.config import RedactionConfig, UnknownFields
 from processors.redaction.memory import Memory
 from processors.redaction.places import places
-from processors.redaction.rewriting import Memories, rewrite
+from processors.redaction.rewriting import Memories, rewrite, rewrite_sifted
 from processors.redaction.sifting import Sieve, put_back
 from processors.redaction.values import ValueMask
 
@@ -75,18 +76,23 @@ class Redaction:
         mask, memories, sieve = self._common
         mask.effort.begin(batch.size or len(batch.wire))
         sifted = sieve(batch) if sieve else None
-        wire = sifted.wire if sifted else batch.wire
-        rewritten = rewrite(wire, where, memories, mask.audit, always=self._drops_unknown)
+        if sifted is None:
+            rewritten = rewrite(batch.wire, where, memories, mask.audit, always=self._drops_unknown)
+        else:
+            rewritten = rewrite_sifted(sifted.wire, where, memories, mask.audit)
         if rewritten is None:
             return batch
-        wire, done = rewritten
-        new = put_back(sifted, batch.replace(wire).apart()) if sifted else wire
+        wire, done, records = rewritten
+        new: bytes | Apart = wire
+        if sifted:
+            few = batch.replace(wire).apart() if records is None else Apart(sifted.whole.around, records)
+            new = put_back(sifted, few)
         masked = batch.replace(new) if done.drops else batch.replace(new, len(batch))
         self._dropped.add(len(batch) - len(masked))
         for detector, count in done.hits.items():
             self._count(detector).add(count)
         self._removed.add(done.removed)
-        return masked if wire else None
+        return masked if new else None
 
     def _count(self, detector: str) -> Counter:
         if detector not in self._masked:

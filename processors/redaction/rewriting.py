@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain, compress, count
+from collections.abc import Sequence
+from itertools import accumulate, chain
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from processors.redaction.few_changes import Touched, with_few_changes
 from processors.redaction.memory import Memory
-from processors.redaction.places import Level, Places, holds_text
+from processors.redaction.places import KINDS, Level, Places, Reading
 from processors.redaction.pruning import Doomed, prune
 from processors.redaction.summary import Audit, Outcome
 from processors.redaction.verdicts import Verdict
@@ -23,6 +23,10 @@ class Memories(NamedTuple):
     texts: Memory
     pairs: Memory
     values: Memory
+
+
+_Place = tuple[Level, str, Sequence[bytes]]
+"""A field of one kind of message, and the pieces of all of them."""
 
 
 class Done(NamedTuple):
@@ -40,6 +44,8 @@ class Rewritten(NamedTuple):
     wire: bytes
     """Empty if no record is left."""
     done: Done
+    records: Sequence[Sequence[bytes]] | None = None
+    """In place of `wire` those of each scope, where it is known that nothing else changes."""
 
 
 def rewrite(
@@ -58,7 +64,7 @@ def rewrite(
         google.protobuf.message.DecodeError: it is no request.
         RuntimeError: a place is not where it was when it was looked at; a bug here.
     """
-    touched = list(_touched(places.gathered.FromString(wire), places.root, memories))
+    touched = _touched(wire, places, memories)
     if not touched and not always:
         return None
     done = _done(touched)
@@ -68,33 +74,54 @@ def rewrite(
     if always:
         request.DiscardUnknownFields()
     rewriter = _Rewriter(request, places)
-    for place in touched:
-        rewriter.replace(place)
-    if audit:
-        rewriter.tell(audit)
+    rewriter.replace_all(touched, audit)
     if rewriter.doomed and prune(request, places.root, rewriter.doomed):
         return Rewritten(b"", done)
     return Rewritten(request.SerializeToString(), done)
 
 
-def _touched(gathered: Any, root: Level, memories: Memories) -> Iterator[Touched]:
-    """Yield the places in which something changes."""
-    for kind, memory in zip(Memories._fields, memories, strict=True):
-        places = list(_gather(gathered, root, kind))
-        changes, meant = memory.changes([pieces for _, _, pieces in places])
-        for (level, name, pieces), these in zip(places, meant, strict=False):
+def rewrite_sifted(wire: bytes, places: Places, memories: Memories, audit: Audit | None) -> Rewritten | None:
+    """Return the same of a request in which most records change and none may go.
+
+    Raises:
+        google.protobuf.message.DecodeError: it is no request.
+        RuntimeError: a record would go, or a place is not where it was when it was looked at; a bug here.
+    """
+    touched = _touched(wire, places, memories)
+    if not touched:
+        return None
+    request = places.apart.FromString(wire)
+    rewriter = _Rewriter(request, places)
+    rewriter.replace_all(touched, audit)
+    if rewriter.doomed:
+        raise RuntimeError("a record would go")
+    if len(places.records) > 1 or not all(places.ways[place.level].record for place in touched):
+        return Rewritten(request.SerializeToString(), _done(touched))
+    (level,) = places.records
+    return Rewritten(b"", _done(touched), rewriter.written(level))
+
+
+def _touched(wire: bytes, places: Places, memories: Memories) -> Sequence[Touched]:
+    """Return the places in which something changes."""
+    found: list[list[_Place]] = [[] for _ in KINDS]
+    _gather(places.gathered.FromString(wire), places.reading, found)
+    touched: list[Touched] = []
+    for memory, of_a_kind in zip(memories, found, strict=True):
+        changes, meant = memory.changes([pieces for _, _, pieces in of_a_kind])
+        for (level, name, pieces), these in zip(of_a_kind, meant, strict=False):
             if these:
-                yield Touched(level, name, pieces, changes, these)
+                touched.append(Touched(level, name, pieces, changes, these))
+    return touched
 
 
-def _gather(node: Any, level: Level, kind: str) -> Iterator[tuple[Level, str, Sequence[bytes]]]:
-    """Yield every field of a kind that has pieces, with those."""
-    for name in getattr(level, kind):
+def _gather(node: Any, reading: Reading, found: Sequence[list[_Place]]) -> None:
+    """Add every field that has pieces, with those, to the ones of its kind."""
+    for kind, level, name in reading.fields:
         if pieces := getattr(node, name)[:]:
-            yield level, name, pieces
-    for name, inner in (*level.parts, *level.children):
-        if holds_text(inner) and node.HasField(name):
-            yield from _gather(getattr(node, name), inner, kind)
+            found[kind].append((level, name, pieces))
+    for name, inner in reading.inner:
+        if node.HasField(name):
+            _gather(getattr(node, name), inner, found)
 
 
 def _done(touched: Sequence[Touched]) -> Done:
@@ -112,23 +139,32 @@ class _Rewriter:
 
     def __init__(self, request: Any, places: Places) -> None:
         self.doomed: Doomed = {}
-        self._request = request
-        self._paths = {level: (*way.outer, *way.inner) for level, way in places.ways.items()}
-        self._nodes: dict[Level, list[Any]] = {}
+        self._ways = places.ways
+        self._nodes: dict[tuple[str, ...], list[Any]] = {(): [request]}
         self._told: dict[tuple[Level, int, bool], list[tuple[Outcome, str]]] = {}
 
-    def replace(self, place: Touched) -> None:
-        """Change what a place holds."""
-        level, name, pieces, changes, _ = place
-        nodes = self._all(level)
-        lists = [getattr(node, name) for node in nodes]
+    def replace_all(self, places: Sequence[Touched], audit: Audit | None) -> None:
+        """Change what places hold, and write summaries to the attributes of all messages in which that was done."""
+        for place in places:
+            self._replace(place)
+        if audit:
+            self._tell(audit)
+
+    def written(self, level: Level) -> list[list[bytes]]:
+        """Return the serialised messages of a kind, in a list for each message that has such ones."""
+        *outer, name = self._ways[level].outer
+        return [[one.SerializeToString() for one in getattr(node, name)] for node in self._at(tuple(outer))]
+
+    def _replace(self, place: Touched) -> None:
+        level, name, pieces, changes, meant = place
+        lists = [getattr(node, name) for node in self._all(level)]
         ends = list(accumulate(map(len, lists)))
         if not ends or ends[-1] != len(pieces):
             raise RuntimeError("a place does not hold what was gathered")
         gone: list[tuple[Any, int]] = []
-        positions = compress(count(), map(changes.__contains__, pieces))
-        index = 0
-        for position, piece in zip(positions, place.meant, strict=True):
+        position, index = -1, 0
+        for piece in meant:
+            position = pieces.index(piece, position + 1)
             index = bisect_right(ends, position, index)
             held = lists[index]
             offset = position - ends[index]  # from its end
@@ -151,17 +187,17 @@ class _Rewriter:
         if verdict.outcomes and level.pairs:
             self._told.setdefault((level, index, is_body), []).extend(verdict.outcomes)
 
-    def tell(self, audit: Audit) -> None:
-        """Write summaries to the attributes of all messages in which something was done."""
+    def _tell(self, audit: Audit) -> None:
         for (level, index, is_body), outcomes in self._told.items():
-            attributes = getattr(self._nodes[level][index], level.pairs[0])
+            attributes = getattr(self._all(level)[index], level.pairs[0])
             attributes[:] = audit(attributes[:], outcomes, is_body)
 
-    def _all(self, level: Level) -> list[Any]:
+    def _all(self, level: Level) -> Sequence[Any]:
         """Return all messages of a kind, in the order in which they stand in the request."""
-        if level not in self._nodes:
-            nodes = [self._request]
-            for name in self._paths[level]:
-                nodes = [child for node in nodes for child in getattr(node, name)]
-            self._nodes[level] = nodes
-        return self._nodes[level]
+        way = self._ways[level]
+        return self._at((*way.outer, *way.inner))
+
+    def _at(self, path: tuple[str, ...]) -> Sequence[Any]:
+        if path not in self._nodes:
+            self._nodes[path] = [child for node in self._at(path[:-1]) for child in getattr(node, path[-1])]
+        return self._nodes[path]

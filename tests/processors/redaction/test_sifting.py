@@ -49,13 +49,16 @@ def read(monkeypatch):
     Returns how many bytes of each request were read further.
     """
     lengths = []
-    original = processor.rewrite
 
-    def noted(wire, *args, **kwargs):
-        lengths.append(len(wire))
-        return original(wire, *args, **kwargs)
+    def noting(original):
+        def noted(wire, *args, **kwargs):
+            lengths.append(len(wire))
+            return original(wire, *args, **kwargs)
 
-    monkeypatch.setattr(processor, "rewrite", noted)
+        return noted
+
+    for name in ("rewrite", "rewrite_sifted"):
+        monkeypatch.setattr(processor, name, noting(getattr(processor, name)))
     return lengths
 
 
@@ -100,6 +103,33 @@ def test_what_is_around_records_changes_too():
     assert [pair.value.string_value for pair in spans[200].attributes] == ["***@***.***"]
 
 
+@pytest.mark.parametrize("where", ["resource", "scope"])
+def test_records_in_several_scopes_keep_their_places(where):
+    request = SHAPES[Signal.TRACES].request()
+    for number, kind in enumerate(["none", "one", "no records", "two"]):
+        resource = request.resource_spans.add() if where == "resource" or not number else request.resource_spans[0]
+        scope = resource.scope_spans.add()
+        scope.scope.name = kind
+        for index in range(0 if kind == "no records" else 90):
+            scope.spans.add(name=f"{kind} {index}").events.add(name="x")
+        for index in {"one": [89], "two": [0, 7]}.get(kind, []):
+            scope.spans[index].attributes.add(key="to").value.string_value = "a@b.org"
+            scope.spans[index].events.add(name="for a@b.org").attributes.add(key="ssn").value.string_value = "219099999"
+    expected = SHAPES[Signal.TRACES].request.FromString(
+        request.SerializeToString().replace(b"a@b.org", b"***@***").replace(b"219099999", b"*********")
+    )
+    options = {
+        "detectors": {
+            "email": {"mode": "replace", "replacement": "***@***"},
+            "ssn": {"mode": "replace", "replacement": "*********"},
+        }
+    }
+
+    out = build(options).process(Batch(Signal.TRACES, wire=request.SerializeToString()))
+
+    assert SHAPES[Signal.TRACES].request.FromString(out.wire) == expected
+
+
 def test_where_much_is_left_requests_are_read_as_a_whole_for_a_while(read):
     redaction = build()
     given = batch(Signal.TRACES, *[NOTHING, {"to": "a@b.org"}] * 100)
@@ -132,11 +162,11 @@ def test_where_more_than_text_decides_or_records_go_all_are_read(options, read):
     assert read == [len(given.wire)]
 
 
-def test_records_that_are_not_as_many_as_there_were_are_not_passed_on(monkeypatch):
+@pytest.mark.parametrize("fewer", [{"wire": b"", "records": None}, {"records": [[]]}, {"records": []}], ids=str)
+def test_records_that_are_not_as_many_as_there_were_are_not_passed_on(fewer, monkeypatch):
     given = batch(Signal.TRACES, *[NOTHING] * 200, {"to": "a@b.org"})
-    original = processor.rewrite
-    empty = SHAPES[Signal.TRACES].request().SerializeToString()
-    monkeypatch.setattr(processor, "rewrite", lambda *args, **how: original(*args, **how)._replace(wire=empty))
+    original = processor.rewrite_sifted
+    monkeypatch.setattr(processor, "rewrite_sifted", lambda *args: original(*args)._replace(**fewer))
 
     with pytest.raises(PermanentError, match=r"RuntimeError at sifting\.py"):
         build().process(given)
