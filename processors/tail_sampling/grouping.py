@@ -6,8 +6,9 @@ the same place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice, repeat
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, compress, pairwise
+from operator import itemgetter, ne
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -23,6 +24,7 @@ NO_TRACE = b""
 _NOT_AN_ID = bytes(16)
 _ID_FIRST = b"\n\x10"
 """How a span begins that has its trace id first, 16 bytes long, as every known encoder writes it."""
+_beginning = itemgetter(slice(len(_ID_FIRST)))
 _FIELDS: Mapping[Signal, tuple[str, str, str]] = {
     Signal.TRACES: ("resource_spans", "scope_spans", "spans"),
     Signal.LOGS: ("resource_logs", "scope_logs", "log_records"),
@@ -54,9 +56,12 @@ class Grouping:
             google.protobuf.message.DecodeError: it is not OTLP; nothing was yielded.
         """
         places = list(self._places(batch))
-        ids = iter(self._ids_of(batch, [records for _, records in places]))
+        ids = self._ids_of(batch, [records for _, records in places])
+        begin = 0
         for origin, records in places:
-            yield Group(origin, _by_trace(islice(ids, len(records)), records))
+            end = begin + len(records)
+            yield Group(origin, _by_trace(ids[begin:end], list(records)))
+            begin = end
 
     def _places(self, batch: Batch) -> Iterator[tuple[Origin, Sequence[bytes]]]:
         """Yield the records that stand in the same place, with what is around them: shells, which are not copied."""
@@ -101,19 +106,28 @@ class Grouping:
         return [record.trace_id for scope in scopes for record in records_of(scope)]
 
 
-def _begin_with_an_id(records: Iterable[bytes]) -> bool:
-    return all(map(bytes.startswith, records, repeat(_ID_FIRST)))
+def _begin_with_an_id(records: Sequence[bytes]) -> bool:
+    return list(map(_beginning, records)).count(_ID_FIRST) == len(records)
 
 
-def _by_trace(ids: Iterable[bytes], records: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+def _by_trace(ids: Sequence[bytes], records: list[bytes]) -> dict[bytes, list[bytes]]:
+    if len(ids) != len(records):
+        raise ValueError(f"{len(ids)} trace ids of {len(records)} records")
     by_trace: dict[bytes, list[bytes]] = {}
-    for trace_id, record in zip(ids, records, strict=True):
-        known = by_trace.get(trace_id)
+    # those of one trace often stand together, and are then taken together
+    begins = [0, *compress(range(1, len(ids)), map(ne, ids, ids[1:]))]
+    for begin, end in pairwise([*begins, len(ids)]):
+        known = by_trace.get(ids[begin])
         if known is None:
-            by_trace[trace_id] = [record]
+            by_trace[ids[begin]] = records[begin:end]
         else:
-            known.append(record)
+            known += records[begin:end]
+    if _NOT_AN_ID in by_trace or set(map(len, by_trace)) != {len(_NOT_AN_ID)}:
+        _bring_together_what_has_no_id(by_trace)
+    return by_trace
+
+
+def _bring_together_what_has_no_id(by_trace: dict[bytes, list[bytes]]) -> None:
     for trace_id in [trace_id for trace_id in by_trace if len(trace_id) != len(_NOT_AN_ID) or trace_id == _NOT_AN_ID]:
         if trace_id != NO_TRACE:
             by_trace.setdefault(NO_TRACE, []).extend(by_trace.pop(trace_id))
-    return by_trace

@@ -20,7 +20,7 @@ class Held(Trace):
     __slots__ = ("has_root", "since")
 
     def __init__(self, trace_id: bytes, origin: Origin, raws: list[bytes], size: int, now: float) -> None:
-        super().__init__(trace_id, origin, raws, size)
+        Trace.__init__(self, trace_id, origin, raws, size)  # super() would cost as much again as all that is set
         self.since = now
         """When the first record came: the same number object for all of a request."""
         self.has_root = False
