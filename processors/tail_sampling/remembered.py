@@ -22,6 +22,8 @@ _BUCKET = _ROOM * (1 + _REST)
 _MASK = (1 << 64) - 1
 _MASK_OF_REST = (1 << 8 * _REST) - 1
 _BEFORE_FIRST = 56
+_NOT_ZERO = 1
+"""Stands for a first byte of 0, which is where nothing was written."""
 
 
 class Reason:
@@ -131,7 +133,7 @@ class DroppedTraces:
         for trace_id in trace_ids:
             value = hash(trace_id) & _MASK
             start = value % buckets * _BUCKET
-            if table[start : start + _ROOM].find(value >> _BEFORE_FIRST) >= 0:
+            if (value >> _BEFORE_FIRST or _NOT_ZERO) in table[start : start + _ROOM]:
                 likely.append(trace_id)
         return {trace_id for trace_id in likely if trace_id in self}
 
@@ -143,5 +145,5 @@ class DroppedTraces:
     def _place(self, trace_id: bytes) -> tuple[int, int, bytes]:
         """Return the bucket of a trace, and its fingerprint: the first byte, and the others."""
         value = hash(trace_id) & _MASK
-        rest = value >> 16 & _MASK_OF_REST or 1  # where nothing was written there are zeros
-        return value % self._buckets, value >> _BEFORE_FIRST, rest.to_bytes(_REST, "big")
+        rest = value >> 16 & _MASK_OF_REST
+        return value % self._buckets, value >> _BEFORE_FIRST or _NOT_ZERO, rest.to_bytes(_REST, "big")

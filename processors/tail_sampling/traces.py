@@ -11,7 +11,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate, chain
-from operator import attrgetter
 from secrets import randbits
 from typing import Any, NamedTuple
 
@@ -32,11 +31,6 @@ _GLANCE: Any = project(
 _TIME = randbits(63) | 1 << 63  # as long as every other one, and beyond the year 2262
 _CODE: Any = randbits(29) | 1 << 29  # Python compares what has no more than 30 bits at a third of the cost
 _MARK = Span(start_time_unix_nano=_TIME, end_time_unix_nano=_TIME, status=Status(code=_CODE)).SerializeToString()
-
-
-_raws = attrgetter("raws")
-_origin = attrgetter("origin")
-_others = attrgetter("others")
 
 
 class _Times(NamedTuple):
@@ -68,8 +62,8 @@ class Traces:
     @cached_property
     def origins(self) -> frozenset[Origin]:
         """Where their spans stood."""
-        others = chain.from_iterable(filter(None, map(_others, self._traces)))
-        return frozenset([*map(_origin, self._traces), *[origin for _, origin in others]])
+        others = [trace.others for trace in self._traces if trace.others]
+        return frozenset([*[trace.origin for trace in self._traces], *[origin for _, origin in chain(*others)]])
 
     @cached_property
     def text(self) -> bytes:
@@ -114,18 +108,24 @@ class Traces:
 
     @cached_property
     def _spans(self) -> Sequence[bytes]:
-        return list(chain.from_iterable(map(_raws, self._traces)))
+        return list(chain.from_iterable([trace.raws for trace in self._traces]))
+
+    @cached_property
+    def _counts(self) -> Sequence[int]:
+        """Of each trace, how many spans it has."""
+        return [len(trace.raws) for trace in self._traces]
 
     @cached_property
     def _ends(self) -> Sequence[int]:
         """Of each trace, how many spans there are up to its last one."""
-        return list(accumulate(map(len, map(_raws, self._traces))))
+        return list(accumulate(self._counts))
 
     @cached_property
     def _offsets(self) -> Sequence[int]:
         """Of each trace, where its bytes end in the text, and the mark behind them."""
         mark = len(_MARK)
-        return list(accumulate([trace.size + len(trace.raws) * mark for trace in self._traces]))
+        sizes = [trace.size for trace in self._traces]
+        return list(accumulate([size + spans * mark for size, spans in zip(sizes, self._counts, strict=True)]))
 
     @cached_property
     def _glance(self) -> Any:
@@ -134,13 +134,16 @@ class Traces:
     @cached_property
     def _times(self) -> _Times | None:
         """None unless every span has one start and one end, as every known encoder writes them."""
-        starts, ends = self._glance.start_time_unix_nano[:], self._glance.end_time_unix_nano[:]
+        starts = self._one_of_each_span(self._glance.start_time_unix_nano[:])
+        ends = self._one_of_each_span(self._glance.end_time_unix_nano[:])
+        return _Times(starts, ends) if starts and ends and 0 not in self._counts else None
+
+    def _one_of_each_span(self, times: Sequence[int]) -> Sequence[int] | None:
+        """Return times without marks; None unless there is one between every two marks.  A time of 0 is none."""
         marks = len(self._spans) - 1
-        for times in (starts, ends):
-            # 0 is none
-            if len(times) != 2 * marks + 1 or times[1::2].count(_TIME) != marks or not all(times[::2]):
-                return None
-        return _Times(starts[::2], ends[::2]) if all(map(_raws, self._traces)) else None
+        if len(times) != 2 * marks + 1 or times[1::2].count(_TIME) != marks:
+            return None
+        return each if all(each := times[::2]) else None
 
     @cached_property
     def _codes(self) -> dict[int, int] | None:

@@ -82,17 +82,17 @@ class Verdicts:
             return
         self._measures.removed(traces, now)
         self._ring.note_all(traces, decisions, at=self._settings.clock.time(), how=how)
-        dropped: defaultdict[Outcome, list[Held]] = defaultdict(list)
+        ended: defaultdict[Outcome, list[Held]] = defaultdict(list)
         for held, decision in zip(traces, decisions, strict=True):
             outcome = decision.outcome
-            if not outcome.kept:
-                dropped[outcome].append(held)
-            elif why_not := self._keep(held, decision, now):
+            if outcome.kept and (why_not := self._keep(held, decision, now)):
                 self._lose(held, why_not, how)
             else:
-                self._end([held], outcome)
-        for outcome, unwanted in dropped.items():
-            self._sampled_out += self._end(unwanted, outcome)
+                ended[outcome].append(held)
+        for outcome, alike in ended.items():
+            spans = self._end(alike, outcome)
+            if not outcome.kept:
+                self._sampled_out += spans
 
     def too_large(self, held: Held) -> None:
         """Drop a trace of which there is more than anybody wants."""

@@ -15,6 +15,8 @@ from processors.tail_sampling.traces import Traces
 _OFFSET = 0xCBF29CE484222325
 _PRIME = 0x100000001B3
 _MOST = (1 << 64) - 1
+_RANDOM = 7
+"""Bytes at the end of a trace id that are its randomness (`collector.sampling`)."""
 _EXPLICIT = b"rv:"
 """What a trace state has in it that says which randomness decides."""
 
@@ -41,6 +43,9 @@ class Probabilistic:
     def __init__(self, config: ProbabilisticConfig) -> None:
         self._config = config
         self._threshold = sampling.threshold(config.sampling_percentage / 100)
+        # numbers of seven bytes are in the same order as their bytes, and nothing is as large as what no id reaches
+        reachable = self._threshold < sampling.NEVER
+        self._least = self._threshold.to_bytes(_RANDOM, "big") if reachable else b"\xff" * (_RANDOM + 1)
         self._sampled = Verdict(Vote.SAMPLED, threshold=min(self._threshold, sampling.NEVER - 1))
         self._not_sampled = Verdict(Vote.NOT_SAMPLED)
 
@@ -50,9 +55,8 @@ class Probabilistic:
     def evaluate_all(self, traces: Traces, now: float) -> Sequence[Verdict]:
         if any(_EXPLICIT in state for state in traces.trace_states):
             return [self.evaluate(trace, now) for trace in traces]
-        sampled, not_sampled, least = self._sampled, self._not_sampled, self._threshold
-        randomness = sampling.randomness
-        return [sampled if randomness(trace.trace_id) >= least else not_sampled for trace in traces]
+        sampled, not_sampled, least = self._sampled, self._not_sampled, self._least
+        return [sampled if trace.trace_id[-_RANDOM:] >= least else not_sampled for trace in traces]
 
     def explain(self, verdict: Verdict) -> Mapping[str, Any]:
         return {"sampling_percentage": self._config.sampling_percentage}

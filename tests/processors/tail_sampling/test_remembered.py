@@ -61,10 +61,13 @@ def test_a_fingerprint_is_not_made_of_parts_of_two_others():
 
 
 def test_what_was_never_written_is_no_fingerprint():
-    dropped = DroppedTraces(98)
-    dropped._place = lambda trace_id, place=dropped._place: (place(trace_id)[0], 0, place(trace_id)[2])
+    dropped, ids = DroppedTraces(98), [trace_id(number) for number in range(2000)]
 
-    assert not any(trace_id(number) in dropped for number in range(1000))
+    firsts = {dropped._place(id_)[1] for id_ in ids}
+    assert not _finds(dropped, min(firsts), bytes(5))
+    assert set(range(1, 256)) == firsts
+    assert not any(id_ in dropped for id_ in ids)
+    assert set() == dropped.among(ids)
 
 
 def _finds(dropped, first, rest):
