@@ -74,8 +74,9 @@ class Redaction:
     def _mask(self, batch: Batch) -> Batch | None:
         where = places(batch.signal, complete=self._drops_unknown)
         mask, memories, sieve = self._common
-        mask.effort.begin(batch.size or len(batch.wire))
-        sifted = sieve(batch) if sieve else None
+        size = batch.size or len(batch.wire)
+        mask.effort.begin(size)
+        sifted = sieve(batch, size) if sieve else None
         if sifted is None:
             rewritten = rewrite(batch.wire, where, memories, mask.audit, always=self._drops_unknown)
         else:

@@ -38,13 +38,13 @@ class Sieve:
         self._suspects = suspects
         self._pause, self._next_pause = 0, _PAUSE
 
-    def __call__(self, batch: Batch) -> Sifted | None:
-        """Return what is left of a request; None if that is too much, or was not looked at.
+    def __call__(self, batch: Batch, size: int) -> Sifted | None:
+        """Return what is left of a request of so many bytes; None if that is too much, or was not looked at.
 
         Raises:
             google.protobuf.message.DecodeError: it is no request.
         """
-        if batch.size < _SHORTEST:
+        if size < _SHORTEST:
             return None
         if self._pause:
             self._pause -= 1
