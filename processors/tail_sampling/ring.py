@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from collector.sampling import ALWAYS, adjusted_count, encode
-from processors.tail_sampling.evaluation import Decision
+from processors.tail_sampling.evaluation import Decided
 from processors.tail_sampling.policy import Policy, Verdict, Vote
 from processors.tail_sampling.trace import Trace
 
@@ -99,7 +99,7 @@ class Ring:
         """
         self._remember(trace_id, (at, spans, kept, policy, how, verdicts, threshold))
 
-    def note_all(self, traces: Iterable[Trace], decisions: Iterable[Decision], *, at: float, how: How) -> None:
+    def note_all(self, traces: Iterable[Trace], decisions: Iterable[Decided], *, at: float, how: How) -> None:
         """Remember the decision on each of some traces."""
         if not self._size:
             return

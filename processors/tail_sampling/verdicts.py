@@ -14,7 +14,7 @@ from collector.sampling import ALWAYS, with_threshold
 from collector.wire.projection import EVERY, project
 from processors.tail_sampling.common import Common
 from processors.tail_sampling.config import TailSamplingConfig
-from processors.tail_sampling.evaluation import Decision, Outcome
+from processors.tail_sampling.evaluation import Decided, Outcome
 from processors.tail_sampling.held import Held
 from processors.tail_sampling.measures import Measures
 from processors.tail_sampling.outbox import Outbox
@@ -37,7 +37,7 @@ class Decides(Protocol):
     def policies(self) -> Mapping[str, Policy]:
         """By name, in the order of the votes."""
 
-    def decide(self, traces: Traces, now: float) -> Sequence[Decision]: ...
+    def decide(self, traces: Traces, now: float) -> Sequence[Decided]: ...
 
 
 class Verdicts:
@@ -84,7 +84,7 @@ class Verdicts:
         self._ring.note_all(traces, decisions, at=self._settings.clock.time(), how=how)
         ended: defaultdict[Outcome, list[Held]] = defaultdict(list)
         for held, decision in zip(traces, decisions, strict=True):
-            outcome = decision.outcome
+            outcome = decision[0]
             if outcome.kept and (why_not := self._keep(held, decision, now)):
                 self._lose(held, why_not, how)
             else:
@@ -147,12 +147,12 @@ class Verdicts:
             self._settings.telemetry.held(Signal.TRACES, -dropped)
             self._settings.telemetry.dropped(Signal.TRACES, DropReason.SAMPLED_OUT, dropped)
 
-    def _keep(self, held: Held, decision: Decision, now: float) -> Exception | None:
+    def _keep(self, held: Held, decision: Decided, now: float) -> Exception | None:
         """Send a trace; return what made that impossible, since others are decided on in the same round."""
         outcome, _, threshold, randomness, composite = decision
         reason = self._reason(outcome.policy, composite)
         try:
-            self._send(held.parts, reason, threshold, randomness)
+            self._send(held.parts if held.others else [(held.origin, held.raws)], reason, threshold, randomness)
         except Exception as bug:
             return bug
         self._kept.add(held.trace_id, Kept(reason, threshold, randomness, now))

@@ -12,7 +12,7 @@ from processors.tail_sampling.evaluation import Decision, Evaluator
 from processors.tail_sampling.policies.combined import NamedPolicy
 from processors.tail_sampling.policy import Verdict, Vote
 from processors.tail_sampling.trace import Trace
-from processors.tail_sampling.traces import Traces
+from tests.processors.tail_sampling.test_policies import decided
 from tests.processors.tail_sampling.test_trace import trace_from
 
 
@@ -37,7 +37,7 @@ def decide(*verdicts: Vote | Verdict | None, first: bool = False, errors: list[s
         policies.append(NamedPolicy(f"p{i}", _Says(verdict), is_drop))
     seen = [] if errors is None else errors
     evaluator = Evaluator(policies, sample_on_first_match=first, on_error=lambda name, _error: seen.append(name))
-    return evaluator.decide(Traces([trace_from(bytes(16), [], 0)]), 0.0)[0]
+    return decided(evaluator, trace_from(bytes(16), [], 0))[0]
 
 
 @pytest.mark.parametrize(

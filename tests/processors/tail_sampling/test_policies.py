@@ -201,11 +201,18 @@ def told(decision: Decision) -> tuple[bool, str, str, int]:
     return decision.kept, decision.policy, decision.decision, decision.threshold
 
 
+def decided(evaluator: Evaluator, *traces: Trace, now: float = 0.0) -> list[Decision]:
+    """
+    Return the decision on each trace, its parts by their names.
+    """
+    return [Decision(*each) for each in evaluator.decide(Traces(traces), now)]
+
+
 def _decide(trace: Trace) -> Decision:
     def raise_(_name: str, error: Exception) -> None:
         raise error
 
-    return Evaluator(policies(_ALL), sample_on_first_match=False, on_error=raise_).decide(Traces([trace]), 0.0)[0]
+    return decided(Evaluator(policies(_ALL), sample_on_first_match=False, on_error=raise_), trace)[0]
 
 
 @given(spans=st.lists(_SPAN, min_size=1, max_size=5), data=st.data())

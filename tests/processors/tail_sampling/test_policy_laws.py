@@ -17,8 +17,7 @@ from processors.tail_sampling.evaluation import Evaluator
 from processors.tail_sampling.policies.combined import NamedPolicy
 from processors.tail_sampling.policy import Verdict, Vote
 from processors.tail_sampling.trace import Trace
-from processors.tail_sampling.traces import Traces
-from tests.processors.tail_sampling.test_policies import mistakes_in, policy, samples, told, vote
+from tests.processors.tail_sampling.test_policies import decided, mistakes_in, policy, samples, told, vote
 from tests.processors.tail_sampling.test_trace import trace_from, trace_of
 
 _SPAN = st.fixed_dictionaries(
@@ -65,7 +64,7 @@ def test_a_drop_policy_that_matches_always_wins(spans: Any, others: list[str], p
     drop = "type: drop, drop: {drop_sub_policy: [{name: d, type: span_count, span_count: {min_spans: 1}}]}"
     settings = [*others[:place], drop, *others[place:]]
 
-    decision = _evaluator(settings, first=first).decide(Traces([trace_of(*spans)]), 0.0)[0]
+    decision = decided(_evaluator(settings, first=first), trace_of(*spans))[0]
 
     assert (False, f"p{min(place, len(others))}", "dropped") == told(decision)[:3]
 
@@ -90,10 +89,10 @@ def test_many_traces_are_decided_on_as_each_of_them_alone(traces: Any, settings:
     evaluator = _evaluator(settings, first=first, errors=errors)
     each = [trace_of(*spans) for spans in traces]
 
-    alone = [evaluator.decide(Traces([trace]), 0.0)[0] for trace in each]
+    alone = [decided(evaluator, trace)[0] for trace in each]
     at_once, errors[:] = [*errors], []
 
-    assert alone == list(evaluator.decide(Traces(each), 0.0))
+    assert alone == decided(evaluator, *each)
     assert sorted(at_once) == sorted(errors)
 
 
@@ -104,7 +103,7 @@ def test_a_limit_does_not_count_what_was_dropped_before() -> None:
     evaluator = Evaluator(named, sample_on_first_match=False, on_error=lambda name, _: pytest.fail(name))
     traces = [trace_of({"status": status}) for status in ("error", "ok", "error", "ok", "ok")]
 
-    decisions = evaluator.decide(Traces(traces), 0.0)
+    decisions = decided(evaluator, *traces)
 
     assert ["dropped", "sampled", "dropped", "sampled", "not_sampled"] == [each.decision for each in decisions]
     assert [1, 2, 1, 2, 2] == [len(each.votes) for each in decisions]
@@ -116,10 +115,10 @@ def test_a_drop_policy_that_does_not_match_is_against_what_is_only_not_found_and
 ) -> None:
     drop = "type: drop, drop: {drop_sub_policy: [{name: d, type: span_count, span_count: {min_spans: 99}}]}"
     trace = trace_of(*spans)
-    without = _evaluator(others).decide(Traces([trace]), 0.0)[0]
+    without = decided(_evaluator(others), trace)[0]
     is_sampled = any(each is not None and each.vote is Vote.SAMPLED for each in without.votes)
 
-    assert (without.kept and is_sampled) == _evaluator([drop, *others]).decide(Traces([trace]), 0.0)[0].kept
+    assert (without.kept and is_sampled) == decided(_evaluator([drop, *others]), trace)[0].kept
 
 
 @given(spans=_SPANS, more=_SPANS, place=st.integers(0, 4))
@@ -147,7 +146,7 @@ def test_inside_of_others_what_is_inverted_is_sampled_or_not(spans: Any) -> None
 
 @given(spans=_SPANS, others=st.lists(_ANY_POLICY, max_size=2))
 def test_what_invert_match_finds_is_never_kept(spans: Any, others: list[str]) -> None:
-    decision = _evaluator([*others, _INVERTED]).decide(Traces([trace_of(*spans, {"attributes": {"k": "v"}})]), 0.0)[0]
+    decision = decided(_evaluator([*others, _INVERTED]), trace_of(*spans, {"attributes": {"k": "v"}}))[0]
 
     assert (False, "not_sampled") == (decision.kept, decision.decision)
 
@@ -283,8 +282,8 @@ def test_a_policy_that_raises_is_counted_and_decides_nothing(spans: Any, others:
     built.insert(place, NamedPolicy("bad", _Raises()))
     evaluator = Evaluator(built, sample_on_first_match=False, on_error=lambda name, _: errors.append(name))
 
-    decision = evaluator.decide(Traces([trace]), 0.0)[0]
-    without = _evaluator(others).decide(Traces([trace]), 0.0)[0]
+    decision = decided(evaluator, trace)[0]
+    without = decided(_evaluator(others), trace)[0]
 
     assert ["bad"] == errors
     assert told(without) == told(decision)
@@ -296,6 +295,6 @@ def test_an_error_inside_of_a_policy_is_an_error_of_that_policy() -> None:
     errors: list[str] = []
     settings = [f"type: not, not: {{not_sub_policy: {keyed}}}", f"type: drop, drop: {{drop_sub_policy: [{keyed}]}}"]
 
-    decision = _evaluator(settings, errors=errors).decide(Traces([trace_of({"attributes": {"v": "text"}})]), 0.0)[0]
+    decision = decided(_evaluator(settings, errors=errors), trace_of({"attributes": {"v": "text"}}))[0]
 
     assert (["p1", "p0"], (None, None), False) == (errors, decision.votes, decision.kept)

@@ -17,7 +17,7 @@ from processors.tail_sampling.evaluation import Evaluator
 from processors.tail_sampling.policy import at_once
 from processors.tail_sampling.trace import Origin, Part, Trace
 from processors.tail_sampling.traces import Traces
-from tests.processors.tail_sampling.test_policies import policies, policy
+from tests.processors.tail_sampling.test_policies import decided, policies, policy
 from tests.processors.tail_sampling.test_trace import trace_from
 
 _MS = 1_000_000
@@ -175,7 +175,7 @@ def test_the_decision_is_that_of_a_full_look_by_every_policy(trace: Trace) -> No
     first = next((name for name, vote in zip(evaluator.policies, votes, strict=True) if vote), "")
     for_certain = any(votes[:3])
 
-    decision = evaluator.decide(Traces([trace]), 0.0)[0]
+    decision = decided(evaluator, trace)[0]
 
     assert (first != "", first, []) == (decision.kept, decision.policy, errors)
     assert votes == [vote is not None and vote.is_sampled for vote in decision.votes]

@@ -11,7 +11,7 @@ import pytest
 
 from processors.tail_sampling.evaluation import Decision, Evaluator
 from processors.tail_sampling.trace import Trace
-from processors.tail_sampling.traces import Traces
+from tests.processors.tail_sampling.test_policies import decided as by_name
 from tests.processors.tail_sampling.test_policies import policies
 from tests.processors.tail_sampling.test_trace import trace_from, trace_of
 
@@ -65,7 +65,7 @@ def decided(traces: Sequence[Sequence[Trace]], *, first: bool) -> tuple[list[Dec
     evaluator = Evaluator(
         policies(POLICIES), sample_on_first_match=first, on_error=lambda name, _error: errors.update([name])
     )
-    return [decision for some in traces for decision in evaluator.decide(Traces(some), 5.0)], errors
+    return [decision for some in traces for decision in by_name(evaluator, *some, now=5.0)], errors
 
 
 @pytest.mark.parametrize("first", [False, True])
