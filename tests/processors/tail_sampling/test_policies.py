@@ -18,7 +18,7 @@ from processors.tail_sampling.evaluation import Decision, Evaluator
 from processors.tail_sampling.policies.build import build_policies
 from processors.tail_sampling.policies.chance import fnv1a
 from processors.tail_sampling.policies.config import Policies
-from processors.tail_sampling.policy import Verdict, Vote
+from processors.tail_sampling.policy import Verdict, Vote, at_once
 from processors.tail_sampling.trace import Origin, Part, Trace
 from processors.tail_sampling.traces import Traces
 from tests.processors.tail_sampling.test_trace import trace_from, trace_of
@@ -192,6 +192,21 @@ policies:
   - {name: c, type: string_attribute, string_attribute: {key: k, values: [v], invert_match: true}}
   - {name: d, type: numeric_attribute, numeric_attribute: {key: kk, min_value: 1}}
 """
+
+
+@pytest.mark.parametrize("percent", [0, 1e-15, 10, 99.999, 100])
+def test_on_the_bound_of_a_percentage_many_traces_are_decided_on_as_each_of_them(percent: float) -> None:
+    chance = policy(f"type: probabilistic, probabilistic: {{sampling_percentage: {percent:.17f}}}")
+    least = sampling.threshold(percent / 100)
+    near = [number for number in (0, least - 1, least, sampling.NEVER - 1) if 0 <= number < sampling.NEVER]
+    traces = [trace_from(bytes(9) + number.to_bytes(7, "big"), [], 0) for number in near]
+    vote = at_once(chance)
+    assert vote is not None
+
+    verdicts = list(vote(Traces(traces), 0.0))
+
+    assert [chance.evaluate(trace, 0.0) for trace in traces] == verdicts
+    assert [number >= least for number in near] == [verdict.is_sampled for verdict in verdicts]
 
 
 def told(decision: Decision) -> tuple[bool, str, str, int]:
