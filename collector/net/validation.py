@@ -52,7 +52,9 @@ def validate(signal: Signal, wire: bytes, *, max_items: int, max_record_size: in
         if len(wire) > MEDIUM:
             _Parts(wire, max_items, max_record_size).check(shape.request, 0, len(wire))
         items, siblings = _counted(shape, wire, max_items)
-        skeleton = _skeleton(shape, wire, items, max_items) if len(wire) > SMALL else None
+        skeleton: Any = shape.skeleton.FromString(wire) if len(wire) > SMALL or signal is Signal.TRACES else None
+        if len(wire) > SMALL:
+            _refuse_empty_parents(shape, skeleton, items, max_items)
         checked = shape.checker.FromString(wire)
         if max_record_size < len(wire) <= MEDIUM and _largest(shape, siblings) > max_record_size:
             raise TooLarge(f"a record of more than {max_record_size} bytes")
@@ -62,7 +64,7 @@ def validate(signal: Signal, wire: bytes, *, max_items: int, max_record_size: in
         raise BadData(f"not an OTLP request for {signal}: {reason}") from None
     if signal is not Signal.TRACES:
         return Validated(Batch(signal, wire=wire, items=items), 0, "")
-    apart = take_apart(skeleton or shape.skeleton.FromString(wire), shape.path)
+    apart = take_apart(skeleton, shape.path)
     if has_bad_ids(list(chain.from_iterable(apart.records)), checked):
         return _accept_the_others(wire, items)
     return Validated(Batch(signal, wire=wire, apart=apart, items=items), 0, "")
@@ -93,15 +95,13 @@ def _counted(shape: Shape, wire: bytes, max_items: int) -> tuple[int, Sequence[A
     raise TooLarge(f"more than {max_items} records in one request")
 
 
-def _skeleton(shape: Shape, wire: bytes, items: int, max_items: int) -> Any:
+def _refuse_empty_parents(shape: Shape, skeleton: Any, items: int, max_items: int) -> None:
     """Refuse more resources or scopes than records: whoever walks through a request pays for each of them."""
     to_resources, to_scopes, *_ = shape.path
-    skeleton = shape.skeleton.FromString(wire)
     resources = to_resources(skeleton)
     most = items + MAX_PARENTS
     if len(resources) > most or sum([len(to_scopes(resource)) for resource in resources]) > most:
         raise TooLarge(f"more than {max_items} records in one request")
-    return skeleton
 
 
 def _largest(shape: Shape, siblings: Sequence[Any]) -> int:
