@@ -56,7 +56,7 @@ class Sieve:
             self._pause, self._next_pause = self._next_pause, min(4 * self._next_pause, _LONGEST_PAUSE)
             return None
         self._next_pause = _PAUSE
-        positions = _apart(left, whole.records)
+        positions = _in_each(left, whole.records)
         few = [[held[place] for place in kept] for held, kept in zip(whole.records, positions, strict=True)]
         return Sifted(put_together(whole._replace(records=few), batch.shape.path), whole, positions)
 
@@ -81,15 +81,15 @@ def _with(held: Sequence[bytes], positions: Sequence[int], records: Sequence[byt
     return new
 
 
-def _apart(indices: Sequence[int], lists: Sequence[Sequence[bytes]]) -> list[list[int]]:
+def _in_each(indices: Sequence[int], lists: Sequence[Sequence[bytes]]) -> list[list[int]]:
     """Return positions in each list, of ascending indices in all of them."""
-    apart: list[list[int]] = []
+    in_each: list[list[int]] = []
     place = start = 0
     for these in lists:
         positions = []
         while place < len(indices) and indices[place] < start + len(these):
             positions.append(indices[place] - start)
             place += 1
-        apart.append(positions)
+        in_each.append(positions)
         start += len(these)
-    return apart
+    return in_each

@@ -64,7 +64,7 @@ class Grouping:
             begin = end
 
     def _places(self, batch: Batch) -> Iterator[tuple[Origin, Sequence[bytes]]]:
-        """Yield the records that stand in the same place, with what is around them: shells, which are not copied."""
+        """Yield the records that stand in the same place, and where that is."""
         metadata = tuple(sorted(batch.metadata.items()))
         around, lists = batch.apart()
         resources_of, scopes_of, _ = self._shape.path
