@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -131,31 +130,25 @@ _PLAIN: dict[str, Callable[[Trace], bool]] = {
 }
 
 
-@pytest.mark.parametrize("settings", _PLAIN)
-def test_a_policy_finds_what_a_full_look_at_every_span_finds(settings: str) -> None:
-    asked, plain = policy(settings), _PLAIN[settings]
-
-    @given(trace=_TRACES)
-    @example(trace=_trace([([b"\x7a\x02\x18\x02\x7a\x02\x18\x01"], []), ([b"\x7a\x02\x18\x02\x7a\x00"], [])]))
-    @example(trace=_trace([([b"\x39" + _TIMES[3] + b"\x39" + _TIMES[0] + b"\x41" + _TIMES[1]], [])]))
-    def is_the_same(trace: Trace) -> None:
-        assert plain(trace) == asked.evaluate(trace, 0.0).is_sampled
-
-    is_the_same()
+_ASKED = {settings: policy(settings) for settings in _PLAIN}
+_AT_ONCE = {settings: at_once(asked) for settings, asked in _ASKED.items()}
 
 
-@pytest.mark.parametrize("settings", _PLAIN)
-def test_a_policy_finds_the_same_in_a_trace_among_others(settings: str) -> None:
-    asked, plain = policy(settings), _PLAIN[settings]
-    vote = at_once(asked)
-    assert vote is not None
+@given(trace=_TRACES)
+@example(trace=_trace([([b"\x7a\x02\x18\x02\x7a\x02\x18\x01"], []), ([b"\x7a\x02\x18\x02\x7a\x00"], [])]))
+@example(trace=_trace([([b"\x39" + _TIMES[3] + b"\x39" + _TIMES[0] + b"\x41" + _TIMES[1]], [])]))
+def test_a_policy_finds_what_a_full_look_at_every_span_finds(trace: Trace) -> None:
+    assert {settings: plain(trace) for settings, plain in _PLAIN.items()} == {
+        settings: asked.evaluate(trace, 0.0).is_sampled for settings, asked in _ASKED.items()
+    }
 
-    @given(traces=st.lists(_TRACES | _USUAL, max_size=4))
-    @example(traces=[_trace([([2 * (b"\x39" + _TIMES[3])], [])]), _trace([([b""], [])])])
-    def is_the_same(traces: list[Trace]) -> None:
-        assert list(map(plain, traces)) == [verdict.is_sampled for verdict in vote(Traces(traces), 0.0)]
 
-    is_the_same()
+@given(traces=st.lists(_TRACES | _USUAL, max_size=4))
+@example(traces=[_trace([([2 * (b"\x39" + _TIMES[3])], [])]), _trace([([b""], [])])])
+def test_a_policy_finds_the_same_in_a_trace_among_others(traces: list[Trace]) -> None:
+    assert {settings: list(map(plain, traces)) for settings, plain in _PLAIN.items()} == {
+        settings: [verdict.is_sampled for verdict in vote(Traces(traces), 0.0)] for settings, vote in _AT_ONCE.items()
+    }
 
 
 _FOUR = """policies:
