@@ -101,9 +101,11 @@ class Victim(Child):
         self._channel = self._channel or grpc.insecure_channel(
             f"127.0.0.1:{self.ports['grpc']}", options=[("grpc.max_send_message_length", -1)]
         )
-        call = self._channel.unary_unary(SHAPES[signal].rpc).future(message, timeout=30, **options)
-        code = call.code().value[0]
-        return Answer(code, dict(call.trailing_metadata()), call.result() if code == 0 else call.details().encode())
+        try:  # not a future, for each of which the library starts a thread
+            result, call = self._channel.unary_unary(SHAPES[signal].rpc).with_call(message, timeout=30, **options)
+        except grpc.RpcError as failed:
+            result, call = failed.details().encode(), failed
+        return Answer(call.code().value[0], dict(call.trailing_metadata()), result)
 
     def send(self, protocol, body, **options):
         return (self.post if protocol == "http" else self.export)(body, **options)
