@@ -4,7 +4,7 @@ The filter leaves what a plain one leaves, which goes through official messages 
 
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, NumberDataPoint
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -15,22 +15,27 @@ from processors.filter.config import FilterConfig
 from processors.filter.processor import Filter
 
 TEXTS = st.sampled_from(["a", "b", "ab", "k"])
-KEYS = st.sampled_from(["k", "ak", "a"])
 
 
-@st.composite
-def pairs(draw):
+PAIRS = [
+    KeyValue(key=key, value=AnyValue(string_value=value) if isinstance(value, str) else AnyValue(int_value=value))
+    for key in ("k", "ak", "a")
+    for value in ("a", "b", "ab", "k", 0, 1, 2)
+]
+
+
+def pairs():
     """
-    A key may be there twice, and one may be a part of another or of a value.
+    Up to four attributes, made of one number; a key may be there twice, and be a part of another or of a value.
     """
+    return st.integers(0, (2 * len(PAIRS)) ** 4 - 1).map(_pairs)
+
+
+def _pairs(number):
     made = []
-    for key, value in draw(st.lists(st.tuples(KEYS, st.one_of(TEXTS, st.integers(0, 2))), max_size=4)):
-        pair = KeyValue(key=key)
-        if isinstance(value, str):
-            pair.value.string_value = value
-        else:
-            pair.value.int_value = value
-        made.append(pair)
+    while number:
+        number, digit = divmod(number, 2 * len(PAIRS))
+        made += PAIRS[digit - 1 : digit] if digit else []  # half of the digits stand for none
     return made
 
 
