@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -28,12 +29,20 @@ class _Config(ComponentConfig):
     policies: Policies = Field(description="Policies.")
 
 
-def policies(yaml: str) -> Any:
+@cache
+def _config(yaml: str) -> _Config:
+    """
+    Reading it costs more than what most tests do with it; policies are made of it anew each time, since some remember.
+    """
     tree = load(yaml, "config.yaml")
     config, mistakes = check(_Config, tree, tree, ())
     assert not mistakes, [str(mistake) for mistake in mistakes]
     assert config is not None
-    return build_policies(config.policies)
+    return config
+
+
+def policies(yaml: str) -> Any:
+    return build_policies(_config(yaml).policies)
 
 
 def policy(settings: str) -> Any:

@@ -16,7 +16,7 @@ from collector.testing.otlp import START
 from processors.tail_sampling.evaluation import Evaluator
 from processors.tail_sampling.policies.combined import NamedPolicy
 from processors.tail_sampling.policy import Verdict, Vote
-from processors.tail_sampling.trace import Trace
+from processors.tail_sampling.trace import Origin, Trace
 from tests.processors.tail_sampling.test_policies import decided, mistakes_in, policy, samples, told, vote
 from tests.processors.tail_sampling.test_trace import trace_from, trace_of
 
@@ -156,8 +156,8 @@ def test_what_invert_match_finds_is_never_kept(spans: Any, others: list[str]) ->
 def test_of_a_hundred_thousand_traces_the_percentage_is_kept_and_a_smaller_one_is_part_of_a_larger(salt: str) -> None:
     settings = "type: probabilistic, probabilistic: {sampling_percentage: %s" + salt + "}"
     few, many = policy(settings % 5), policy(settings % 30)
-    ids = random.Random(7).randbytes(1_600_000)
-    traces = [trace_from(ids[at : at + 16], [], 0) for at in range(0, len(ids), 16)]
+    ids, origin = random.Random(7).randbytes(1_600_000), Origin({}, b"", b"")
+    traces = [Trace(ids[at : at + 16], origin, [], 0) for at in range(0, len(ids), 16)]
     in_few = {trace.trace_id for trace in traces if few.evaluate(trace, 0.0).is_sampled}
     in_many = {trace.trace_id for trace in traces if many.evaluate(trace, 0.0).is_sampled}
 
