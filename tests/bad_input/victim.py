@@ -12,7 +12,7 @@ import grpc
 
 from collector.batch import SHAPES, Signal
 from collector.testing import make_batch
-from tests.end_to_end.child import Child
+from tests.end_to_end.prepared import Prepared
 
 CONFIG = """
 receivers:
@@ -56,7 +56,7 @@ class Cost:
     """Seconds that an honest request took at most."""
 
 
-class Victim(Child):
+class Victim(Prepared):
     def __init__(self, directory, *, grpc="", http="", rest="", extensions="", level="info"):
         pieces = {"grpc": grpc, "http": http, "rest": rest, "extensions": extensions, "level": level}
         super().__init__(CONFIG % pieces, directory)

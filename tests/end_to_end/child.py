@@ -48,9 +48,13 @@ class Child:
         self.config.write_text(config, encoding="utf-8")
         self.stdout = Path(directory, f"stdout-{self.ports['metrics']}")
         self.stderr = Path(directory, f"stderr-{self.ports['metrics']}")
-        command = ["sh", "-c", shell, "sh", sys.executable, "-m", "collector", "--config", str(self.config), *arguments]
+        self._shell = shell
+        self._process = self.launch(["--config", str(self.config), *arguments], environ or {})
+
+    def launch(self, arguments, environ):
+        command = ["sh", "-c", self._shell, "sh", sys.executable, "-m", "collector", *arguments]
         with self.stdout.open("wb") as out, self.stderr.open("wb") as err:
-            self._process = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **(environ or {})})
+            return subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **environ})
 
     @property
     def pid(self):

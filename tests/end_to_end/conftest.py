@@ -4,14 +4,17 @@ from tests.end_to_end.child import Child
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(request, tmp_path):
     """
     Starts collectors as child processes; what still runs when the test ends is killed and fails the test.
+
+    A module whose tests are not about the start has `COLLECTOR = Prepared`.
     """
+    make = getattr(request.module, "COLLECTOR", Child)
     children = []
 
     def start_one(config, **options):
-        child = Child(config, tmp_path, **options)
+        child = make(config, tmp_path, **options)
         children.append(child)
         child.wait_until_ready()
         return child

@@ -7,8 +7,10 @@ import pytest
 
 from collector.batch import SHAPES, Signal
 from collector.testing import make_spans
+from tests.end_to_end.prepared import Prepared
 
 pytestmark = pytest.mark.slow
+COLLECTOR = Prepared
 
 CONFIG = """
 receivers: {otlp: {protocols: {grpc: {endpoint: "localhost:{grpc}"}}}}

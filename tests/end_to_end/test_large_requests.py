@@ -6,8 +6,10 @@ import pytest
 from collector.batch import SHAPES, Signal
 from collector.testing import make_spans
 from tests.end_to_end.backend import Backend
+from tests.end_to_end.prepared import Prepared
 
 pytestmark = pytest.mark.slow
+COLLECTOR = Prepared
 
 ITEMS = 10_000
 CONFIG = """
@@ -45,9 +47,12 @@ def collector(start, backend):
 @pytest.fixture(scope="module")
 def large():
     """
-    Not built where these tests are only looked for: it takes seconds.
+    The same span again and again: to make as many takes seconds.
     """
-    return make_spans(*[{"attributes": {"k": "x"}} for _ in range(ITEMS)]).wire
+    request = make_spans({"attributes": {"k": "x"}}).request
+    spans = request.resource_spans[0].scope_spans[0].spans
+    spans.extend([spans[0]] * (ITEMS - 1))
+    return request.SerializeToString()
 
 
 @pytest.fixture

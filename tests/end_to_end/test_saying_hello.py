@@ -1,6 +1,9 @@
 import pytest
 
+from tests.end_to_end.prepared import Prepared
+
 pytestmark = pytest.mark.slow
+COLLECTOR = Prepared
 
 CONFIG = """
 receivers: {otlp: {protocols: {HERE}}}

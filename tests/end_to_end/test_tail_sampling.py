@@ -13,8 +13,10 @@ from collector.batch import SHAPES, Signal
 from collector.testing import make_logs, make_spans
 from tests.end_to_end.backend import Backend
 from tests.end_to_end.child import Child
+from tests.end_to_end.prepared import Prepared
 
 pytestmark = pytest.mark.slow
+COLLECTOR = Prepared
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop" / "shop.py"
 CONFIG = """

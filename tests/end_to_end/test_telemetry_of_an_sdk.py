@@ -9,8 +9,10 @@ import pytest
 
 from collector.batch import SHAPES, Signal
 from tests.end_to_end.backend import Backend
+from tests.end_to_end.prepared import Prepared
 
 pytestmark = pytest.mark.slow
+COLLECTOR = Prepared
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop" / "shop.py"
 SIGNALS = [Signal.TRACES, Signal.METRICS, Signal.LOGS]
