@@ -14,7 +14,7 @@ import sys
 from tests.end_to_end.child import Child
 
 _FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload(["collector.cli", "collector.receivers.otlp", "grpc.aio", "aiohttp.web", "uvloop"])
+_FORKING.set_forkserver_preload(["tests.end_to_end.loaded"])
 
 
 def _run(arguments, streams, environ):
