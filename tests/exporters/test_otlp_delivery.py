@@ -109,7 +109,7 @@ async def test_a_backend_that_does_not_answer_in_time_is_asked_again(type_):
     telemetry, clock = Telemetry(), Pauses()
     silence = GrpcBackend.silence if type_ == "otlp_grpc" else silent
 
-    assert 2 == await deliver(type_, [silence], telemetry, clock, timeout=0.1)
+    assert 2 == await deliver(type_, [silence], telemetry, clock, timeout=0.3)
     assert [5] == clock.slept
 
 

@@ -203,7 +203,7 @@ async def test_a_reset_after_the_answer_changes_nothing():
 
 
 async def test_a_server_that_does_not_answer_in_time_is_asked_again():
-    books = await Books(BulkServer([silent, silent]), timeout=0.1).deliver()
+    books = await Books(BulkServer([silent, silent]), timeout=0.3).deliver()
 
     assert (ITEMS, {}) == (books.sent, books.dropped)
     assert books.all_are_there_once

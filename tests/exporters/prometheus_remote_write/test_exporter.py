@@ -339,7 +339,7 @@ async def test_a_receiver_that_never_answers_metadata_gets_the_data(caplog):
 
     receiver = Silent()
 
-    collector = await write(receiver, gauges("up"), send_metadata=True, timeout=0.1)
+    collector = await write(receiver, gauges("up"), send_metadata=True, timeout=0.3)
 
     assert (1, {}, True) == (collector.sent, collector.dropped, collector.is_balanced)
     assert "metadata will be sent later: no answer in time" in caplog.text

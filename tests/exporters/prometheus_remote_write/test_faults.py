@@ -159,7 +159,7 @@ async def half_then_silent(reader, writer):
 async def test_a_connection_that_breaks_or_hangs_costs_another_attempt(behave, version):
     receiver = Receiver([behave, behave])
 
-    collector = await write(receiver, gauges("up"), timeout=0.1, protobuf_message=version)
+    collector = await write(receiver, gauges("up"), timeout=0.3, protobuf_message=version)
 
     assert 3 == len(receiver.requests)
     assert (1, {}, True) == (collector.sent, collector.dropped, collector.is_balanced)

@@ -123,7 +123,7 @@ async def test_what_was_written_before_the_receiver_fell_silent_for_good_is_sent
 
     receiver = Receiver([OUT_OF_ORDER, None, *[silent] * 50])
     async with receiver.running():
-        collector = to(receiver, retry_on_failure={"max_elapsed_time": "1m"}, timeout="50ms", **ONE_LANE)
+        collector = to(receiver, retry_on_failure={"max_elapsed_time": "1m"}, timeout="150ms", **ONE_LANE)
         async with collector.running():
             await collector.consume(gauges(*names(16)))
 
@@ -169,7 +169,7 @@ async def test_a_timeout_in_the_middle_of_a_search_loses_nothing_of_what_was_fou
     receiver = Receiver([OUT_OF_ORDER, OUT_OF_ORDER, None, silent])
     receiver.refuses = lambda sample: sample[0] == (("__name__", "metric_0"),)
     async with receiver.running():
-        collector = to(receiver, timeout=0.1, **ONE_LANE)
+        collector = to(receiver, timeout=0.3, **ONE_LANE)
         async with collector.running():
             await collector.consume(gauges(*names(4)))
 
