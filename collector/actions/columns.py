@@ -9,10 +9,10 @@ before it is a whole message: then a field begins there. The official parser say
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cmp_to_key, lru_cache
 from itertools import chain, compress, repeat
-from operator import add, gt, le, ne, sub
+from operator import itemgetter
 from secrets import token_bytes
 from typing import Any, NamedTuple, TypeVar
 
@@ -29,7 +29,13 @@ _Seams: Any = declare("pyotelcol.actions", "message Seams { repeated bytes seam 
 _SECRET = token_bytes(16)  # what no sender knows cannot be in what it sends
 _SEAM = _Seams(seam=[_SECRET]).SerializeToString()
 _REMEMBERED = 256
-_NOWHERE = -1
+_TABLES = 64
+"""Remembered, of 32 KiB each."""
+_SAMPLE = 8
+"""Records among which one is looked for that has all attributes, and so tells their order."""
+_FIRST = itemgetter(0)
+_ONE_MORE = bytes(range(1, 0x100)) + b"\x00"
+"""From numbers below 255, as bytes, to those that are one greater."""
 
 
 class OddRecordsError(Exception):
@@ -63,23 +69,32 @@ class Column(NamedTuple):
 
     key: Key
     there: list[bool] | None
-    """Of each record whether it has one; None if all do. Where it is not, all offsets are the same."""
-    fields: list[int]
-    """Where it begins."""
-    pairs: list[int]
-    """Where its KeyValue does."""
-    lasts: list[int]
-    """Where both end."""
+    """Of each record whether it has one; None if all do."""
+    begins: list[bytes]
+    """Of each that is there, the tag and the length of the field."""
+    behind: Sequence[bytes]
+    """What comes behind the head of each that is there."""
+    sizes: Sequence[int]
+    """How many bytes of that are its."""
 
-    def behind(self, done: list[int]) -> Column:
-        """Return the column with places for attributes that are not there: where those before them end."""
-        if self.there is None:
-            return self
-        places = [
-            [there if there >= 0 else end for there, end in zip(offsets, done, strict=True)]
-            for offsets in (self.fields, self.pairs, self.lasts)
-        ]
-        return Column(self.key, self.there, *places)
+    def pairs(self) -> list[bytes]:
+        """Return the KeyValue that each record has; empty for none."""
+        head = self.key.head
+        pairs = [head + behind[:size] for behind, size in zip(self.behind, self.sizes, strict=True)]
+        return pairs if self.there is None else _spread(pairs, self.there, repeat(b""))
+
+    def lengths(self) -> list[int]:
+        """Return how long the field is that each record has."""
+        head = len(self.key.head)
+        lengths = [len(begin) + head + size for begin, size in zip(self.begins, self.sizes, strict=True)]
+        return lengths if self.there is None else _spread(lengths, self.there, repeat(0))
+
+    def length(self) -> int:
+        """Return the sum of `lengths`."""
+        # most are short: then none begins with more than the one does that is longest
+        longest = max(self.sizes) + len(self.key.head)
+        begins = 2 * len(self.begins) if longest < SHORT else sum(map(len, self.begins))
+        return begins + len(self.key.head) * len(self.sizes) + sum(self.sizes)
 
 
 class Table(NamedTuple):
@@ -87,9 +102,9 @@ class Table(NamedTuple):
 
     columns: list[Column]
     """Those of keys that are in any record, in their order."""
-    gaps: list[list[bytes]]
+    gaps: list[Sequence[bytes]]
     """For each column what is before its attributes, from those before them on."""
-    tails: list[bytes]
+    tails: Sequence[bytes]
     """What is behind the last attributes."""
 
 
@@ -108,18 +123,17 @@ def find(records: Sequence[bytes], keys: Sequence[Key], tag: int) -> Table:
     joined = b"".join(records)
     odd: set[int] = set()
     for key in keys:
-        if key.longer.search(joined):
-            odd.update(index for index, record in enumerate(records) if key.longer.search(record))
+        odd |= _mentioning(key.longer, joined, records)
     keys = [key for key in keys if key.mention.search(joined)]
-    columns = [column for key in keys if (column := _column(records, key, tag, odd))]
-    table = _cut(records, columns, odd)
+    table = _cut(records, keys, tag)
+    kept = b"".join(chain(*table.gaps, table.tails))
+    # nothing is cut that is not where it should be, so what is kept is too long if anything is odd, and never too short
+    if len(kept) + sum(column.length() for column in table.columns) != len(joined):
+        odd |= _longer(records, table)
     if odd:
         raise OddRecordsError(odd)
-    kept = b"".join(chain(*table.gaps, table.tails))
     for key in keys:
-        if key.mention.search(kept):
-            parts = zip(*table.gaps, table.tails, strict=True)
-            odd.update(index for index, kept in enumerate(map(b"".join, parts)) if key.mention.search(kept))
+        odd |= _mentioning(key.mention, kept, map(b"".join, zip(*table.gaps, table.tails, strict=True)))
     if not _are_whole(list(chain(*filter(any, table.gaps)))):
         odd.update(index for index, gaps in enumerate(zip(*table.gaps, strict=True)) if not _are_whole(gaps))
     if odd:
@@ -127,92 +141,125 @@ def find(records: Sequence[bytes], keys: Sequence[Key], tag: int) -> Table:
     return table
 
 
-def _column(records: Sequence[bytes], key: Key, tag: int, odd: set[int]) -> Column | None:
+def _mentioning(pattern: Any, joined: bytes, parts: Iterable[bytes]) -> set[int]:
+    """Return the indices of the parts in which a pattern is found; joined, nothing may be found more quickly."""
+    return {index for index, part in enumerate(parts) if pattern.search(part)} if pattern.search(joined) else set()
+
+
+def _cut(records: Sequence[bytes], keys: Sequence[Key], tag: int) -> Table:
+    """Cut attributes out: one key after another, from that end on from where they are found sooner."""
+    if not keys:
+        return Table([], [], records)
+    keys, is_backward = _in_order(records, keys)
+    columns, parts, rest = [], [], records
+    for key in reversed(keys) if is_backward else keys:
+        cut = _split(rest, key, tag, is_backward=is_backward)
+        if cut:
+            before, column, after = cut
+            columns.append(column)
+            rest, part = (before, after) if is_backward else (after, before)
+            parts.append(part)
+    if is_backward:
+        first, *others = rest, *reversed(parts)
+        return Table(columns[::-1], [first, *others[:-1]], others[-1]) if columns else Table([], [], records)
+    return Table(columns, parts, rest)
+
+
+def _in_order(records: Sequence[bytes], keys: Sequence[Key]) -> tuple[Sequence[Key], bool]:
+    """Return keys in the order of their attributes, and whether these are nearer to the ends of records."""
+    for record in records[:_SAMPLE]:
+        places = [record.rfind(key.head) for key in keys]
+        if min(places) >= 0:
+            return [key for _, key in sorted(zip(places, keys, strict=True), key=_FIRST)], _is_behind(places, record)
+    in_all = {key: list(map(bytes.rfind, records, repeat(key.head))) for key in keys}
+
+    def by_place(one: Key, other: Key) -> int:
+        """Compare two by the first record that has both."""
+        both = zip(in_all[one], in_all[other], strict=True)
+        return next((first - second for first, second in both if first >= 0 <= second), 0)
+
+    return sorted(keys, key=cmp_to_key(by_place)), _is_behind([places[0] for places in in_all.values()], records[0])
+
+
+def _is_behind(places: Sequence[int], record: bytes) -> bool:
     # attributes are behind the other fields mostly, and what is near the end is found sooner from there
-    search = bytes.rfind if 2 * records[0].rfind(key.head) > len(records[0]) else bytes.find
-    pairs, there = list(map(search, records, repeat(key.head))), None
-    if min(pairs) < 0:
-        there = [pair >= 0 for pair in pairs]
-        records, pairs = list(compress(records, there)), list(compress(pairs, there))
-        if not pairs:
+    found = [place for place in places if place >= 0]
+    return not found or min(found) + max(found) > len(record)
+
+
+def _split(
+    records: Sequence[bytes], key: Key, tag: int, *, is_backward: bool
+) -> tuple[Sequence[bytes], Column, Sequence[bytes]] | None:
+    """Return what is before the attribute of a key in each record, the attributes, and what is behind each.
+
+    Where there is none, all of the record is on that side from which it was looked for last. Nothing is cut off that
+    is not the beginning of such an attribute, or is more than there is; None if there is no such attribute.
+    """
+    split: Callable[[bytes, bytes], tuple[bytes, bytes, bytes]] = bytes.rpartition if is_backward else bytes.partition
+    before: Sequence[bytes]
+    behind: Sequence[bytes]
+    before, heads, behind = zip(*map(split, records, repeat(key.head)), strict=True)
+    there = None
+    if not all(heads):
+        there = list(map(bool, heads))
+        before, behind = list(compress(before, there)), list(compress(behind, there))
+        if not before:
             return None
-    sizes = _sizes(records, pairs, len(key.head))
-    heads = _heads(tag, sizes)
-    fields = list(map(sub, pairs, map(len, heads)))
-    found = [record[field:pair] for record, field, pair in zip(records, fields, pairs, strict=True)]
-    if found != heads:
-        indices = range(len(records)) if there is None else compress(range(len(there)), there)
-        odd.update(compress(indices, map(ne, found, heads)))
-    lasts = list(map(add, pairs, sizes))
-    return Column(key, there, *(_spread(offsets, there, _NOWHERE) for offsets in (fields, pairs, lasts)))
-
-
-def _spread(values: list[T], there: list[bool] | None, otherwise: T) -> list[T]:
-    """Return values of some records as a list of all of them."""
+    sizes = _sizes(behind)
+    begins = _begins(tag, len(key.head), sizes)
+    column = Column(key, there, begins, behind, sizes)
+    around = list(map(bytes.removesuffix, before, begins))
+    after = [piece[size:] for piece, size in zip(behind, sizes, strict=True)]
     if there is None:
-        return values
+        return around, column, after
+    all_before = _spread(around, there, records if is_backward else repeat(b""))
+    return all_before, column, _spread(after, there, repeat(b"") if is_backward else records)
+
+
+def _spread(values: Iterable[T], there: list[bool], otherwise: Iterable[T]) -> list[T]:
+    """Return values of some records as a list of all of them."""
     left = iter(values)
-    return [next(left) if is_there else otherwise for is_there in there]
+    return [next(left) if is_there else other for is_there, other in zip(there, otherwise, strict=False)]
 
 
-def _sizes(records: Sequence[bytes], pairs: list[int], length: int) -> list[int]:
-    """Return the sizes of KeyValues by the lengths of their values, which are so many bytes behind their beginnings."""
-    behind = length + 1
+def _sizes(behind: Sequence[bytes]) -> Sequence[int]:
+    """Return the sizes of values and their lengths, which these bytes begin with."""
     try:
-        sizes = [record[pair + length] + behind for record, pair in zip(records, pairs, strict=True)]
+        firsts = bytes(map(_FIRST, behind))
     except IndexError:
-        sizes = [SHORT + behind]
-    if max(sizes) < SHORT + behind:
-        return sizes
-    return [_size(record, pair, pair + length) for record, pair in zip(records, pairs, strict=True)]
+        return list(map(_size, behind))
+    if firsts.isascii():  # all lengths have one byte
+        return firsts.translate(_ONE_MORE)
+    return [first + 1 if first < SHORT else _size(piece) for first, piece in zip(firsts, behind, strict=True)]
 
 
-def _size(record: bytes, pair: int, at: int) -> int:
+def _size(piece: bytes) -> int:
     try:
-        size, start = varint(record, at, len(record))
+        size, start = varint(piece, 0, len(piece))
     except WireError:
-        return 0
-    return start + size - pair
+        return len(piece) + 1  # more than there is, so it is odd
+    return start + size
 
 
-def _heads(tag: int, sizes: list[int]) -> list[bytes]:
-    begins = begins_of(tag)
-    if max(sizes) < len(begins):
-        return list(map(begins.__getitem__, sizes))
-    return [begin(tag, size) for size in sizes]
+def _begins(tag: int, head: int, sizes: Sequence[int]) -> list[bytes]:
+    """Return what fields begin with whose KeyValues have a head of so many bytes and then these sizes."""
+    try:
+        return list(map(_begins_behind(tag, head).__getitem__, sizes))
+    except IndexError:
+        return [begin(tag, head + size) for size in sizes]
 
 
-def _cut(records: Sequence[bytes], columns: list[Column], odd: set[int]) -> Table:
-    table = Table([], [], [])
-    done = [0] * len(records)
-    for column in sorted(columns, key=cmp_to_key(_by_place)):
-        placed = column.behind(done)
-        odd |= _decreasing(done, placed.fields)
-        table.columns.append(placed)
-        table.gaps.append(_between(records, done, placed.fields))
-        done = placed.lasts
-    odd |= _decreasing(done, list(map(len, records)))
-    table.tails.extend([record[start:] for record, start in zip(records, done, strict=True)])
-    return table
+@lru_cache(_TABLES)
+def _begins_behind(tag: int, head: int) -> list[bytes]:
+    return begins_of(tag)[head:]
 
 
-def _between(records: Sequence[bytes], starts: list[int], stops: list[int]) -> list[bytes]:
-    if starts == stops:  # keys that go together stand together
-        return [b""] * len(records)
-    return [record[start:stop] for record, start, stop in zip(records, starts, stops, strict=True)]
-
-
-def _decreasing(first: list[int], second: list[int]) -> set[int]:
-    """Return where the numbers of the second list are less than those of the first."""
-    if all(map(le, first, second)):
-        return set()
-    return set(compress(range(len(first)), map(gt, first, second)))
-
-
-def _by_place(first: Column, second: Column) -> int:
-    """Compare two columns by the first record that has both."""
-    both = zip(first.fields, second.fields, strict=True)
-    return next((one - other for one, other in both if one >= 0 <= other), 0)
+def _longer(records: Sequence[bytes], table: Table) -> set[int]:
+    """Return the indices of records that are shorter than what they were cut into, and what was cut out, together."""
+    pieces = zip(*(map(len, part) for part in (*table.gaps, table.tails)), strict=True)
+    fields = zip(*(column.lengths() for column in table.columns), strict=True)
+    together = zip(records, pieces, fields, strict=True)
+    return {index for index, (record, kept, cut) in enumerate(together) if sum(kept) + sum(cut) != len(record)}
 
 
 def _are_whole(gaps: Sequence[bytes]) -> bool:

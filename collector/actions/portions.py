@@ -7,6 +7,7 @@ from itertools import repeat
 
 from collector.actions.columns import Column, Key, OddRecordsError, Table, find
 from collector.actions.groups import Group
+from collector.actions.pairs import fields_of
 
 _PORTION = 512
 """Records at a time: so many that what is made on the way stays in the processor's cache."""
@@ -45,7 +46,7 @@ def _portion(
             if not places or any(group.is_counted for group in groups):  # what is counted keeps its order
                 break
         else:
-            new = _changed(some, table, groups)
+            new = _changed(some, table, groups, tag)
             if some is records:
                 return new
             alike = dict(zip(places, new, strict=True))
@@ -53,7 +54,7 @@ def _portion(
     return map(by_itself, records)
 
 
-def _changed(records: Sequence[bytes], table: Table, groups: Sequence[Group]) -> Sequence[bytes]:
+def _changed(records: Sequence[bytes], table: Table, groups: Sequence[Group], tag: int) -> Sequence[bytes]:
     columns = {column.key: column for column in table.columns}
     fields: dict[Key, Iterable[bytes]] = {}
     added: list[Iterable[bytes]] = []
@@ -63,32 +64,26 @@ def _changed(records: Sequence[bytes], table: Table, groups: Sequence[Group]) ->
         if group.absent is not None and not any(found):
             everywhere += b"".join(group.absent)
             continue
-        for column, new in zip(found, _fields(records, group, found), strict=False):
+        for column, new in zip(found, _fields(group, found, len(records)), strict=False):
             if column:
                 fields[column.key] = new
             else:
                 added.append(new)
     if everywhere:
         added.append(repeat(everywhere))
-    return _assembled(records, table, fields, added) if fields or added else records
+    return _assembled(table, fields, added, tag) if fields or added else records
 
 
-def _fields(records: Sequence[bytes], group: Group, found: Sequence[Column | None]) -> Sequence[Iterable[bytes]]:
+def _fields(group: Group, found: Sequence[Column | None], count: int) -> Sequence[Iterable[bytes]]:
     """Return for each key of a group what comes instead of its attributes or besides them; nothing if all stay."""
     if group.constant is not None and group.absent is not None and found[0] is not None:
         there, piece, absent = found[0].there, group.constant, group.absent[0]
         return [repeat(piece) if there is None else [piece if is_there else absent for is_there in there]]
-    pairs = [
-        [record[start:stop] for record, start, stop in zip(records, column.pairs, column.lasts, strict=True)]
-        if column
-        else [b""] * len(records)
-        for column in found
-    ]
-    return group.fields(pairs) or ()
+    return group.fields([column.pairs() if column else [b""] * count for column in found]) or ()
 
 
 def _assembled(
-    records: Sequence[bytes], table: Table, fields: Mapping[Key, Iterable[bytes]], added: list[Iterable[bytes]]
+    table: Table, fields: Mapping[Key, Iterable[bytes]], added: list[Iterable[bytes]], tag: int
 ) -> Sequence[bytes]:
     """Return records made of what is around attributes and the fields that come instead of these, and besides."""
     content: list[Iterable[bytes]] = []
@@ -97,7 +92,7 @@ def _assembled(
             content.append(gaps)
         new = fields.get(column.key)
         if new is None:
-            new = [record[start:stop] for record, start, stop in zip(records, column.fields, column.lasts, strict=True)]
+            new = fields_of(column.pairs(), tag)
         if column.there is None:
             content.append(new)
         else:

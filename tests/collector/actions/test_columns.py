@@ -226,3 +226,39 @@ def test_more_keys_than_are_looked_for_one_by_one_are_chosen_by_a_pattern():
 
     kept = [[pair.key for pair in span.attributes] for span in result.records()]
     assert [[f"k0.{n}" for n in range(m, m + 20) if n % 7 == 0] for m in range(200)] == kept
+
+
+def forged_in(key):
+    """
+    An attribute whose value is as the one of another key is written.
+    """
+    inside = b"." + part(0x4A, encoded("user.id" if key == "a" else "a", any_value("v"))) + b"."
+    return KeyValue(key=key, value=AnyValue(bytes_value=inside)).SerializeToString()
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["other fields behind", "other fields before"])
+@pytest.mark.parametrize("order", [["a", "user.id"], ["user.id", "a"]], ids=str)
+@pytest.mark.parametrize("forged", ["a", "user.id"])
+def test_a_value_that_looks_like_the_attribute_of_another_key_goes_with_its_own(forged, order, first):
+    """
+    Whether there is such an attribute besides or not.
+    """
+    alike = [encoded(key, any_value("w")) for key in order]
+    both = [forged_in(key) if key == forged else encoded(key, any_value("w")) for key in order]
+    wire = request_with(Signal.TRACES, [alike, both, [forged_in(forged)], alike] * 3, first=first)
+    expected = [official(span.attributes) for span in Batch.decode(Signal.TRACES, wire).records()]
+    for attributes in expected:
+        act(attributes, PROGRAMS["delete a, hash user.id"], {})
+
+    result = processed(wire, actions=PROGRAMS["delete a, hash user.id"])
+
+    assert [comparable(each) for each in expected] == [comparable(official(r.attributes)) for r in result.records()]
+
+
+def test_keys_that_no_record_has_together_are_found_each_where_it_is():
+    records = [[encoded("note", any_value("x")), encoded(key, any_value(key))] for key in ["a", "user.id", "b"] * 4]
+    wire = request_with(Signal.TRACES, records, first=False)
+
+    result = processed(wire, actions=[{"key": key, "action": "delete"} for key in ["b", "user.id", "a"]])
+
+    assert [["note"]] * 12 == [[pair.key for pair in span.attributes] for span in result.records()]
