@@ -82,9 +82,10 @@ class OneKey:
         return (self._fields(pairs) if self.is_counted else self._memory.answers(pairs),)
 
     def _fields(self, pairs: Sequence[bytes]) -> list[bytes]:
-        for edit in self._edits:
+        *others, last = self._edits
+        for edit in others:
             pairs = edit.rewritten(pairs)
-        return fields_of(pairs, self._tag)
+        return last.fields(pairs, self._tag)
 
 
 class SeveralKeys:

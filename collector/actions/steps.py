@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Protocol, TypeAlias
 
 from collector.actions.config import DEEPEST, ActionConfig, ActionName
-from collector.actions.pairs import head_of, key_of, renamed
+from collector.actions.pairs import fields_of, head_of, key_of, renamed
 from collector.actions.values import Hasher, Rewrite, converter, extractor, targets
 from collector.patterns import compile_pattern
 from collector.records.values import write_pair
@@ -70,6 +70,8 @@ class KeyEdit:
     is_counted: bool = False
     rewrite_many: Callable[[Sequence[bytes]], list[bytes]] | None = None
     """The same as `rewrite` for many; what is empty, as there is none, stays so, and `absent` is empty."""
+    fields_of_many: Callable[[Sequence[bytes], int], list[bytes]] | None = None
+    """The same as `rewrite_many`, as fields of a tag."""
     all_stay: Callable[[Sequence[bytes]], bool] | None = None
     """Says of many, some of which may be empty, whether `rewrite` makes the same of all."""
 
@@ -98,6 +100,10 @@ class KeyEdit:
             return self.rewrite_many(pairs)
         rewrite, absent = self.rewrite, self.absent
         return [rewrite(pair) if pair else absent for pair in pairs]
+
+    def fields(self, pairs: Sequence[bytes], tag: int) -> list[bytes]:
+        """Return the same as fields of this tag; nothing of what is empty."""
+        return self.fields_of_many(pairs, tag) if self.fields_of_many else fields_of(self.rewritten(pairs), tag)
 
 
 @dataclass(frozen=True)
@@ -244,7 +250,7 @@ def delete(key: bytes) -> KeyEdit:
 
 def _hash(key: bytes) -> KeyEdit:
     hasher = Hasher(key)
-    return KeyEdit(key, hasher, rewrite_many=hasher.of_many)
+    return KeyEdit(key, hasher, rewrite_many=hasher.of_many, fields_of_many=hasher.fields_of_many)
 
 
 def _by_key_and_pattern(action: ActionConfig, edit_of: Callable[[bytes], KeyEdit]) -> Iterator[Step]:

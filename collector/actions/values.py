@@ -7,12 +7,13 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
+from operator import eq
 from typing import Any, TypeAlias
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from collector.actions.config import ConvertedType
-from collector.actions.pairs import TEXT, head_of, length_of
+from collector.actions.pairs import TEXT, begin, fields_of, head_of, length_of
 from collector.patterns import compile_pattern
 from collector.records.text import as_text
 from collector.records.values import read_value
@@ -51,13 +52,21 @@ class Hasher:
 
     def of_many(self, pairs: Sequence[bytes]) -> list[bytes]:
         """Return what becomes of many KeyValues; what is empty stays so."""
-        # nearly all values are texts, which are hashed where they stand
-        begins, hashed, of_any = self._texts, self._hashed, self._of_any
+        return self._of_many(pairs, self._hashed, self._of_any)
+
+    def fields_of_many(self, pairs: Sequence[bytes], tag: int) -> list[bytes]:
+        """Return the fields of this tag with what becomes of many KeyValues; nothing of what is empty."""
+        hashed = begin(tag, len(self._hashed) + _DIGITS_OF_HASH) + self._hashed
+        return self._of_many(pairs, hashed, lambda pair: fields_of([self._of_any(pair)], tag)[0])
+
+    def _of_many(self, pairs: Sequence[bytes], hashed: bytes, of_any: Callable[[bytes], bytes]) -> list[bytes]:
+        # nearly all values are texts, of which what is before them is cut off; anything else is as it was
+        texts = list(map(bytes.removeprefix, pairs, map(self._texts.__getitem__, map(len, pairs))))
+        if not any(map(eq, texts, pairs)):
+            return [hashed + sha256(text).hexdigest().encode() for text in texts]
         return [
-            hashed + sha256(pair[len(begin) :]).hexdigest().encode()
-            if pair.startswith(begin := begins[len(pair)])
-            else of_any(pair)
-            for pair in pairs
+            of_any(pair) if text == pair else hashed + sha256(text).hexdigest().encode()
+            for text, pair in zip(texts, pairs, strict=True)
         ]
 
     def _of_any(self, pair: bytes) -> bytes:
