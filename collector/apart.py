@@ -5,7 +5,7 @@ So one component after the other can change records while nobody copies all of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -28,9 +28,17 @@ class Apart(NamedTuple):
         """Bytes, without those that tell where a record begins."""
         return self.around.ByteSize() + sum(map(len, chain.from_iterable(self.records)))
 
+    def __bool__(self) -> bool:
+        """Say whether the request has any bytes; where there is a record there is what it stands in."""
+        return self.around.ByteSize() > 0
+
     def holds(self, text: bytes) -> bool:
         """Say whether some bytes stand in a record, or around them."""
         return any(text in record for record in chain.from_iterable(self.records)) or text in self.shell()
+
+    def content(self) -> bytes:
+        """Return the records and what is around them, one after the other: to be searched, since it is no request."""
+        return b"".join([*chain.from_iterable(self.records), self.shell()])
 
     def shell(self) -> bytes:
         """Return the bytes of what is around the records."""
@@ -52,11 +60,53 @@ def put_together(apart: Apart, path: Path) -> bytes:
     Raises:
         ValueError: there are not as many lists of records as there are places for them.
     """
-    request = type(apart.around)()
-    request.CopyFrom(apart.around)
+    request = _copy(apart.around)
     for field, records in zip(_lists(request, path), apart.records, strict=True):
         field.extend(records)
     return request.SerializeToString()
+
+
+def with_records(apart: Apart, records: Sequence[Sequence[bytes]], path: Path) -> Apart:
+    """Return the request with other records, and without the scopes and resources that have none.
+
+    Args:
+        apart: the request.
+        records: as many lists as it has.
+        path: the way to records.
+    """
+    around = _copy(apart.around)
+    prune(around, path, records)
+    return Apart(around, [each for each in records if each])
+
+
+def prune(request: Message, path: Path, records: Iterable[Sequence[Any]]) -> None:
+    """Drop every scope or metric that has no records, and then every resource that is empty, from the message itself.
+
+    Args:
+        request: may have its records or not.
+        path: the way to records.
+        records: those of each scope or metric, in the order in which these stand in the request.
+    """
+    _prune(request, path[:-1], iter(records))
+
+
+def _prune(node: Any, way: Path, records: Iterator[Sequence[Any]]) -> bool:
+    """Drop what is empty below a message; say whether anything is left there."""
+    if not way:
+        return len(next(records)) > 0
+    step, *further = way
+    field = step(node)
+    left = [child for child in field if _prune(child, tuple(further), records)]
+    if len(left) < len(field):
+        del field[:]
+        field.extend(left)
+    return bool(left)
+
+
+def _copy(message: Message) -> Message:
+    other = type(message)()
+    other.CopyFrom(message)
+    return other
 
 
 def _lists(request: Message, path: Path) -> list[Any]:

@@ -266,6 +266,20 @@ class Batch:
             self._apart = take_apart(self.skeleton(), self.shape.path)
         return self._apart
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether it is taken apart, so that `apart` costs nothing."""
+        return self._apart is not None
+
+    def content(self) -> bytes:
+        """Return bytes in which everything stands that the request has, to be searched and not to be parsed.
+
+        They are the request's own unless it is apart.
+        """
+        if self._apart is not None and self._wire is None:
+            return self._apart.content()
+        return self._wire or self.wire
+
     def holds(self, text: bytes) -> bool:
         """Say whether some bytes stand somewhere in the request."""
         if self._apart is not None and self._wire is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from google.protobuf.message import Message
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from collector.api import Event, LogRecord, Metric, Point, Resource, Scope, Signal, Span
+from collector.apart import Apart, prune, with_records
+from collector.api import Batch, Event, LogRecord, Metric, Point, Resource, Scope, Signal, Span
 from collector.batch import SHAPES
 from collector.matching.matcher import Matcher, OfRecord
 from collector.ottl.condition import Context, EventOf, PointOf, ScopeOf
@@ -17,6 +18,8 @@ from collector.records.views import RESOURCE, SCOPE
 from collector.wire.projection import OPAQUE, VALUE, project
 from processors.filter.rules import Rule, suspects
 
+_Left: TypeAlias = tuple[Any, list[bytes] | None]
+"""The records of a scope, and those that are left; None for all of them, as they are."""
 _KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 # The trace id is declared too since what is declared is written first, and others look for it at the start of a span
 _Events: Any = project(trace_pb2.Span, {"trace_id": VALUE, "events": OPAQUE})
@@ -64,7 +67,8 @@ class Cut:
     def __init__(self, signal: Signal, rules: Sequence[Rule], matchers: Sequence[Matcher]) -> None:
         way = _WAYS[signal]
         self._skeleton, self._view = way.skeleton, way.view
-        self._resources, self._scopes, self._records = SHAPES[signal].path[:3]
+        self._path = SHAPES[signal].path[:3]
+        self._resources, self._scopes, self._records = self._path
         self._of_resource = [rule for rule in rules if rule.context is Context.RESOURCE]
         self._of_scope = [rule for rule in rules if rule.context is Context.SCOPE]
         self._of_record = [rule for rule in rules if rule.context in {way.record, way.inside}]
@@ -73,46 +77,62 @@ class Cut:
         self._matchers = matchers
         self._looks_at_records = bool(self._of_record or matchers)
 
-    def of(self, wire: bytes) -> bytes | None:
-        """Return what is left of a request; None if that is all of it.
+    def of(self, batch: Batch) -> bytes | Apart | None:
+        """Return what is left of a request, apart if it is apart (metrics never are); None if that is all of it.
 
         Raises:
             PermanentError: a condition has an error that is not ignored.
         """
-        request: Any = self._skeleton.FromString(wire)
-        if not self._cut_resources(request):
+        if batch.is_apart and batch.signal is not Signal.METRICS:
+            return self._of_apart(batch.apart())
+        request: Any = self._skeleton.FromString(batch.wire)
+        scopes = self._cut_resources(request, self._records)
+        if scopes is None:
             return None
-        for resource in self._resources(request):
-            _drop_empty(self._scopes(resource), self._records)
-        _drop_empty(self._resources(request), self._scopes)
-        left: bytes = request.SerializeToString()
-        return left
+        for records, left in scopes:
+            if left is not None:
+                _replace(records, left)
+        prune(request, self._path, [records for records, _ in scopes])
+        wire: bytes = request.SerializeToString()
+        return wire
 
-    def _cut_resources(self, request: Any) -> bool:
-        """Empty what is to be dropped; return whether that is something."""
+    def _of_apart(self, apart: Apart) -> Apart | None:
+        lists = iter(apart.records)
+        scopes = self._cut_resources(self._skeleton.FromString(apart.shell()), lambda _: next(lists))
+        if scopes is None:
+            return None
+        return with_records(apart, [records if left is None else left for records, left in scopes], self._path)
+
+    def _cut_resources(self, request: Any, records_of: Callable[[Any], Any]) -> list[_Left] | None:
+        """Return the records of every scope, each with what is left of them; None if nothing is to be dropped.
+
+        Args:
+            request: may have its records or not.
+            records_of: returns those of a scope; it is asked for every one, in their order.
+        """
+        found: list[_Left] = []
         has_changed = False
         for node in self._resources(request):
             resource = Resource(node.resource.SerializeToString())
             if _meets(self._of_resource, resource):
-                del self._scopes(node)[:]
+                found += [(records_of(scope), []) for scope in self._scopes(node)]
                 has_changed = True
-            elif self._of_scope or self._looks_at_records:
-                has_changed |= self._cut_scopes(node, resource)
-        return has_changed
+                continue
+            for scope in self._scopes(node):
+                records = records_of(scope)
+                left = self._cut_scope(scope, records, resource)
+                found.append((records, left))
+                has_changed |= left is not None
+        return found if has_changed else None
 
-    def _cut_scopes(self, resource_node: Any, resource: Resource) -> bool:
-        has_changed = False
-        for node in self._scopes(resource_node):
-            scope = Scope(node.scope.SerializeToString())
-            records = self._records(node)
-            if _meets(self._of_scope, ScopeOf(scope, resource)):
-                left: list[bytes] | None = []
-            else:
-                left = self._cut_records(records[:], resource, scope) if self._looks_at_records else None
-            if left is not None:
-                _replace(records, left)
-                has_changed = True
-        return has_changed
+    def _cut_scope(self, node: Any, records: Any, resource: Resource) -> list[bytes] | None:
+        """Return the records of a scope that are left; None if all are as they were."""
+        if not (self._of_scope or self._looks_at_records):
+            return None
+        scope = Scope(node.scope.SerializeToString())
+        if _meets(self._of_scope, ScopeOf(scope, resource)):
+            return []
+        return self._cut_records(records[:], resource, scope) if self._looks_at_records else None
 
     def _cut_records(self, wires: list[bytes], resource: Resource, scope: Scope) -> list[bytes] | None:
         """Return the records of a scope that are left; None if all are as they were."""
@@ -186,12 +206,6 @@ def _may_hold(rules: Sequence[Rule], wire: bytes) -> list[Rule]:
 
 def _meets(rules: Sequence[Rule], record: Any) -> bool:
     return any(rule.holds(record) for rule in rules)
-
-
-def _drop_empty(parents: Any, children: Callable[[Any], Any]) -> None:
-    left = [parent for parent in parents if len(children(parent))]
-    if len(left) < len(parents):
-        _replace(parents, left)
 
 
 def _replace(field: Any, values: Sequence[Any]) -> None:

@@ -34,11 +34,11 @@ class Filter:
         Raises:
             PermanentError: a condition has an error that is not to be ignored.
         """
-        asked, wire = self._rules[batch.signal], batch.wire
-        rules = [rule for rule in asked.rules if rule.may_hold(wire)]
+        asked, content = self._rules[batch.signal], batch.content()
+        rules = [rule for rule in asked.rules if rule.may_hold(content)]
         if not rules and not asked.matchers:
             return batch
-        left = Cut(batch.signal, rules, asked.matchers).of(wire)
+        left = Cut(batch.signal, rules, asked.matchers).of(batch)
         if left is None:
             return batch
         after = batch.replace(left)

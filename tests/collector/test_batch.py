@@ -1,8 +1,11 @@
+from itertools import chain, repeat
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
+from collector.apart import with_records
 from collector.batch import RECORD_SIGNALS, SHAPES, Batch, Signal
 from collector.testing import make_batch, make_spans
 
@@ -166,12 +169,43 @@ def test_it_is_known_which_bytes_a_request_holds_in_whatever_form_it_is(signal):
 
     assert [True] * 3 == [batch.holds(b"needle") for batch in forms]
     assert [False] * 3 == [batch.holds(b"pin") for batch in forms]
+    assert [True] * 3 == [b"needle" in batch.content() for batch in forms]
+    assert [False] * 3 == [b"pin" in batch.content() for batch in forms]
 
 
 def test_bytes_around_records_are_held_too():
     given = make_spans({}, resource={"needle": 1})
 
     assert given.replace(given.apart()).holds(b"needle")
+    assert b"needle" in given.replace(given.apart()).content()
+
+
+def test_a_request_that_is_searched_stays_in_the_form_that_it_is_in():
+    given = make_batch(Signal.TRACES, 2)
+    apart = given.apart()
+
+    assert given.content() is given.wire
+    assert not given.is_apart
+    for batch in (given.replace(apart), Batch(Signal.TRACES, wire=given.wire, apart=apart)):
+        assert batch.content()
+        assert batch.is_apart
+        assert batch.apart() is apart
+
+
+@given(batches(), st.data())
+def test_scopes_and_resources_without_records_go_where_records_are_dropped(batch, data):
+    before, apart = parsed(batch), batch.apart()
+    wanted = [data.draw(st.booleans()) for _ in apart.records]
+    records = [each if is_wanted else [] for each, is_wanted in zip(apart.records, wanted, strict=True)]
+
+    left = with_records(apart, records, batch.shape.path)
+
+    expected = Batch(batch.signal, request=parsed(batch))
+    kept = chain.from_iterable(repeat(kept, len(each)) for each, kept in zip(apart.records, wanted, strict=True))
+    expected.keep(lambda _: next(kept))
+    assert parsed(batch.replace(left)) == expected.request
+    assert bool(left) == any(records)
+    assert parsed(batch.replace(apart)) == before
 
 
 def test_a_resource_that_is_given_in_parts_is_whole_in_each_piece():
