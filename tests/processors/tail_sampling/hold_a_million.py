@@ -1,4 +1,4 @@
-"""Holds many spans and prints how many bytes of resident memory each takes: run in a process of its own."""
+"""Holds a million spans and prints how many bytes of resident memory each takes: run in a process of its own."""
 
 import asyncio
 import dataclasses
@@ -14,7 +14,7 @@ from collector.testing.fakes import Sink
 from processors.tail_sampling.config import TailSamplingConfig
 from processors.tail_sampling.factory import factory
 
-SPANS, OF_A_TRACE, SIZE, IN_A_REQUEST = 250_000, 8, 549, 512
+SPANS, OF_A_TRACE, SIZE, IN_A_REQUEST = 1_000_000, 8, 549, 512
 POLICIES = [{"name": "all", "type": "always_sample"}]
 
 
