@@ -149,6 +149,9 @@ SHAPES: Mapping[Signal, Shape] = {
     ),
 }
 
+CLIENT_ADDRESS = "client.address"
+"""In a batch's metadata: the IP address of the connection on which it came."""
+
 
 class Batch:
     """Telemetry of one signal, moving together.
@@ -173,7 +176,7 @@ class Batch:
             raise TypeError("a batch is made of its wire bytes, of a request message or of what one is made of")
         self.signal = signal
         self.metadata: Mapping[str, str] = metadata or {}
-        """Headers of the sender's request that the receiver was told to keep, by lower-case name."""
+        """What the receiver was told to keep of the sender's request: headers by lower-case name, `CLIENT_ADDRESS`."""
         self._wire = wire
         self._request = request
         self._apart = apart

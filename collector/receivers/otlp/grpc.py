@@ -22,6 +22,7 @@ from collector.net.partial_success import partial_success
 from collector.net.validation import Validated
 from collector.receivers.otlp.answers import BUG, answer_to
 from collector.receivers.otlp.aside import Aside
+from collector.receivers.otlp.metadata import address_in, metadata_of
 from collector.receivers.otlp.settings import GrpcConfig
 from collector.receivers.otlp.unpacking import Unpacking
 
@@ -95,7 +96,7 @@ class GrpcListener:
             await self._refuse(call, error)
             return None
         if self._config.include_metadata:
-            valid.batch.metadata = headers_of(call.invocation_metadata() or ())
+            valid.batch.metadata = metadata_of(call.invocation_metadata() or (), address_in(call.peer()))
         try:
             await self._next.consume(valid.batch, transport=TRANSPORT)
         except Exception as error:  # what is refused there is counted there

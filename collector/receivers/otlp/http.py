@@ -21,6 +21,7 @@ from collector.net.validation import Validated
 from collector.receivers.otlp.answers import BUG, Answer, answer_to, shutting_down
 from collector.receivers.otlp.aside import Aside
 from collector.receivers.otlp.cors import Cors
+from collector.receivers.otlp.metadata import metadata_of
 from collector.receivers.otlp.settings import HttpConfig
 from collector.receivers.otlp.unpacking import Unpacking
 
@@ -119,7 +120,7 @@ class HttpListener:
             body = await self._unpacking.decode(signal, body)
         valid = await self._unpacking.validate(signal, body)
         if self._config.include_metadata:
-            valid.batch.metadata = headers_of(request.headers.items())
+            valid.batch.metadata = metadata_of(request.headers.items(), request.remote or "")
         return valid
 
     def _success(self, signal: Signal, valid: Validated, encoding: str | None) -> web.Response:

@@ -26,7 +26,9 @@ class ProtocolConfig(ListenConfig):
 
     tls: ServerTLS | None = Field(default=None, description="Certificates; absent leaves connections in plain text.")
     auth: AuthConfig | None = Field(default=None, description="Who decides which requests may come in.")
-    include_metadata: bool = Field(default=False, description="Whether request headers are kept with the data.")
+    include_metadata: bool = Field(
+        default=False, description="Whether request headers and the client's address are kept with the data."
+    )
     max_items: int = Field(default=50_000, ge=1, description="Records one request may hold.")
     max_record_size: int = Field(default=1 << 20, ge=1, description="Bytes one record may have.")
     trusted: bool = Field(
