@@ -15,7 +15,7 @@ from collector.records.values import write_pair
 DEEPEST = 20
 """Messages inside each other that a value from a configuration may be made of."""
 _METADATA = "metadata."
-_NOT_KEPT = "batches carry the headers of requests alone, which a receiver keeps with include_metadata"
+_NOT_KEPT = "batches carry the headers of requests and client.address, which a receiver keeps with include_metadata"
 
 
 class ActionName(enum.StrEnum):
@@ -78,8 +78,9 @@ class ActionConfig(ComponentConfig):
     )
     from_context: str = Field(
         default="",
-        description="Instead of `value`: `metadata.NAME` is that header of the request, which the receiver has to keep "
-        "with `include_metadata`; without it nothing is done. Several headers of one name are joined as they came.",
+        description="Instead of `value`: `metadata.NAME` is that header of the request, `client.address` the IP "
+        "address that it came from. The receiver has to keep both with `include_metadata`; without it nothing is done. "
+        "Several headers of one name are joined as they came.",
     )
     default_value: AttributeValue = Field(
         default=None, description="The value where `from_attribute` or `from_context` find none."
@@ -117,7 +118,7 @@ class ActionConfig(ComponentConfig):
     @field_validator("from_context")
     @classmethod
     def _is_kept(cls, value: str) -> str:
-        if value == "client.address" or value.startswith("auth."):
+        if value.startswith("auth."):
             raise ValueError(f"{value} is not known here: {_NOT_KEPT}, so write metadata.NAME")
         if value == _METADATA:
             raise ValueError("metadata. needs the name of a header behind it")
@@ -125,7 +126,7 @@ class ActionConfig(ComponentConfig):
 
     @property
     def header(self) -> str:
-        """The name in lower case of the header that `from_context` asks for; the prefix may be left out."""
+        """The name in a batch's metadata that `from_context` asks for, in lower case; the prefix may be left out."""
         return self.from_context.removeprefix(_METADATA).lower()
 
     def _empty_texts(self) -> set[str]:

@@ -4,7 +4,7 @@ import struct
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
-from collector.batch import Batch, Signal
+from collector.batch import CLIENT_ADDRESS, Batch, Signal
 from collector.testing import make_spans
 from tests.processors.attributes.changing import changed, processor, sha
 
@@ -76,6 +76,13 @@ def test_from_context_is_a_header_whatever_its_case():
     assert {"tenant": "shop"} == changed({}, action, metadata={"x-tenant": "shop"})
     assert {} == changed({}, action)
     assert {"tenant": 0} == changed({}, {**action, "default_value": 0})
+
+
+def test_from_context_may_be_the_address_of_the_client():
+    action = {"key": "peer", "from_context": "client.address", "action": "insert"}
+
+    assert {"peer": "10.1.2.3"} == changed({}, action, metadata={CLIENT_ADDRESS: "10.1.2.3"})
+    assert {} == changed({}, action)
 
 
 def test_from_context_may_leave_out_the_prefix():

@@ -23,7 +23,6 @@ from processors.attributes import AttributesConfig
         ({"action": "convert", "key": "a"}, "needs a converted_type: int, double, string"),
         ({"action": "convert", "key": "a", "converted_type": "bool"}, "'int', 'double' or 'string'"),
         ({"action": "rename", "key": "a"}, "'insert', 'update'"),
-        ({"action": "insert", "key": "a", "from_context": "client.address"}, "client.address is not known here"),
         ({"action": "insert", "key": "a", "from_context": "auth.subject"}, "auth.subject is not known here"),
         ({"action": "insert", "key": "a", "from_context": "metadata."}, "needs the name of a header"),
         ({"action": "insert", "key": "a", "value": 2**64}, "[Oo]ut of range|out of range|64"),
