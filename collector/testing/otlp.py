@@ -9,6 +9,7 @@ Fields are called as on the records that processors see; what is not given is wh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 from opentelemetry.proto.metrics.v1 import metrics_pb2
@@ -180,10 +181,10 @@ def _fill(record: Record | Metric, fields: Fields) -> bytes:
             record.update(value)
         elif name in _CHILDREN:
             setattr(record, name, [_filled(_CHILDREN[name](), child) for child in value])
-        elif name in _names(record):
+        elif name in _names(type(record)):
             setattr(record, name, value)
         else:
-            raise TypeError(f"a {type(record).__name__} has no {name}, only {', '.join(_names(record))}")
+            raise TypeError(f"a {type(record).__name__} has no {name}, only {', '.join(_names(type(record)))}")
     return record.wire or b""
 
 
@@ -195,5 +196,6 @@ def _filled(record: R, fields: Fields) -> R:
     return record
 
 
-def _names(record: Record | Metric) -> list[str]:
-    return [name for name, member in vars(type(record)).items() if isinstance(member, Field | Body | Children)]
+@cache
+def _names(kind: type[Record | Metric]) -> list[str]:
+    return [name for name, member in vars(kind).items() if isinstance(member, Field | Body | Children)]
