@@ -176,15 +176,16 @@ def _point(kind: str, fields: Fields) -> Any:
 
 
 def _fill(record: Record | Metric, fields: Fields) -> bytes:
+    kind: Any = type(record)  # mypy takes a class for as unhashable as its objects
     for name, value in fields.items():
         if name == "attributes" and isinstance(record, Record):
             record.update(value)
         elif name in _CHILDREN:
             setattr(record, name, [_filled(_CHILDREN[name](), child) for child in value])
-        elif name in _names(type(record)):
+        elif name in _names(kind):
             setattr(record, name, value)
         else:
-            raise TypeError(f"a {type(record).__name__} has no {name}, only {', '.join(_names(type(record)))}")
+            raise TypeError(f"a {kind.__name__} has no {name}, only {', '.join(_names(kind))}")
     return record.wire or b""
 
 
@@ -197,5 +198,5 @@ def _filled(record: R, fields: Fields) -> R:
 
 
 @cache
-def _names(kind: type[Record | Metric]) -> list[str]:
+def _names(kind: type[Any]) -> list[str]:
     return [name for name, member in vars(kind).items() if isinstance(member, Field | Body | Children)]
