@@ -62,9 +62,17 @@ class Memory:
         if is_paused and self._knows_next_to_nothing:
             return _changing(self._judge(list(dict.fromkeys(chain.from_iterable(lists)))), lists)
         unsure = [list(filterfalse(self._unchanged.__contains__, pieces)) for pieces in lists]
-        asked = list(dict.fromkeys(chain.from_iterable(unsure)))
+        asked = list(chain.from_iterable(unsure))
         if not asked:
             return {}, ()
+        if all(map(self._changed.__contains__, asked)):
+            if not is_paused:
+                self._account_for(lists, 0)
+            return dict(zip(asked, map(self._changed.__getitem__, asked), strict=True)), unsure
+        return _changing(self._answers(list(dict.fromkeys(asked)), lists, is_paused=is_paused), unsure)
+
+    def _answers(self, asked: Sequence[bytes], lists: Sequence[Sequence[bytes]], *, is_paused: bool) -> Changes:
+        """Return what becomes of different pieces of these lists, without those that stay."""
         # in their order, since what was made together is read together
         known = _of_those(asked, self._changed)
         left = _without(asked, known)
@@ -78,7 +86,7 @@ class Memory:
             if left or again or known_before:
                 self._remember([*again, *_without(left, judged)], {**known_before, **judged})
             self._account_for(lists, len(left))
-        return _changing({**known, **known_before, **judged}, unsure)
+        return {**known, **known_before, **judged}
 
     def _account_for(self, lists: Sequence[Sequence[bytes]], new: int) -> None:
         """Decide whether the next request is remembered too, after one of which so many pieces were new."""
