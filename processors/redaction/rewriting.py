@@ -172,15 +172,15 @@ class _Rewriter:
 
     def _replace(self, place: Touched) -> None:
         level, name, pieces, changes, meant = place
-        lists = [getattr(node, name) for node in self._all(level)]
-        ends = list(accumulate(map(len, lists)))
-        if not ends or ends[-1] != len(pieces):
-            raise RuntimeError("a place does not hold what was gathered")
+        lists, ends = self._held(level, name, len(pieces))
         gone: list[tuple[Any, int]] = []
         position, index = -1, 0
         for piece in meant:
             position = pieces.index(piece, position + 1)
-            index = bisect_right(ends, position, index)
+            if ends[index] <= position:  # most are in the same message as the one before, or the next one
+                index += 1
+                if ends[index] <= position:
+                    index = bisect_right(ends, position, index)
             held = lists[index]
             offset = position - ends[index]  # from its end
             if held[offset] != piece:
@@ -195,6 +195,14 @@ class _Rewriter:
                 held[offset] = new
         for held, offset in reversed(gone):
             del held[offset]
+
+    def _held(self, level: Level, name: str, pieces: int) -> tuple[Sequence[Any], Sequence[int]]:
+        """Return a field of all messages of a kind, and how many of these pieces are in it up to the end of each."""
+        lists = [getattr(node, name) for node in self._all(level)]
+        ends = list(accumulate(map(len, lists)))
+        if not ends or ends[-1] != pieces:
+            raise RuntimeError("a place does not hold what was gathered")
+        return lists, ends
 
     def _note(self, verdict: Verdict, level: Level, index: int, *, is_body: bool) -> None:
         if verdict.drops:
