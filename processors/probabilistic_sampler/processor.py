@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from google.protobuf.message import DecodeError
 
+from collector.apart import prune, with_records
 from collector.api import Batch, DropReason, ProcessorFactory, Settings, Signal
 from collector.sampling import ALWAYS
 from processors.probabilistic_sampler.config import ProbabilisticSamplerConfig
@@ -37,27 +38,37 @@ class ProbabilisticSampler:
     def process(self, batch: Batch) -> Batch | None:
         """Drop what is not sampled."""
         reading, records = self._signals[batch.signal]
+        if batch.is_apart:
+            return self._process_apart(batch, reading, records)
         request = batch.skeleton()
         places = reading.places(request)
         left = self._left(batch, reading, records, [wires for _, wires in places])
         if left is None:
             return batch
-        kept = 0
         for (field, before), after in zip(places, left, strict=True):
-            kept += len(after)
             if after != before:
                 del field[:]
                 field.extend(after)
+        kept = sum(map(len, left))
         if not kept:
             return None
-        reading.prune(request)
+        prune(request, reading.path, left)
         return batch.replace(request.SerializeToString(), kept)
+
+    def _process_apart(self, batch: Batch, reading: Reading, records: Records) -> Batch | None:
+        apart = batch.apart()
+        left = self._left(batch, reading, records, list(map(list, apart.records)))
+        if left is None:
+            return batch
+        kept = sum(map(len, left))
+        return batch.replace(with_records(apart, left, reading.path), kept) if kept else None
 
     def _left(self, batch: Batch, reading: Reading, records: Records, wires: Wires) -> list[list[bytes]] | None:
         """Return what is left of the records; None if all are, and as they were."""
         heads = reading.heads(batch, wires)
         randomness = self._sampler.randomness_of(heads.ids)
-        needles = [needle for needle in records.needles if needle in batch.wire]
+        content = batch.content()  # in which one search costs a fourth of one in each record
+        needles = [needle for needle in records.needles if needle in content]
         if not (records.looks_at_all or needles or heads.states or None in randomness.values()):
             return self._by_trace(records, wires, heads.ids, randomness)
         own = {trace_id: self._sampler.source(value) for trace_id, value in randomness.items()}
