@@ -22,6 +22,9 @@ class Apart(NamedTuple):
     records: Sequence[Sequence[bytes]]
     """Serialised spans, log records or data points of each scope or metric, whether it has any or not, in the order in
     which they stand in the request."""
+    has_one_id_each: bool = False
+    """Whether it is known of every span that its trace id is there once, and not twice, as it may be.  That stays known
+    of those who change something else, or leave some out."""
 
     @property
     def size(self) -> int:
@@ -43,6 +46,10 @@ class Apart(NamedTuple):
     def shell(self) -> bytes:
         """Return the bytes of what is around the records."""
         return self.around.SerializeToString()
+
+    def within(self, shell: bytes) -> Apart:
+        """Return the same records with something else around them: these bytes, which have as many places for them."""
+        return self._replace(around=type(self.around).FromString(shell))
 
 
 def take_apart(request: Message, path: Path) -> Apart:
@@ -76,7 +83,7 @@ def with_records(apart: Apart, records: Sequence[Sequence[bytes]], path: Path) -
     """
     around = _copy(apart.around)
     prune(around, path, records)
-    return Apart(around, [each for each in records if each])
+    return apart._replace(around=around, records=[each for each in records if each])
 
 
 def prune(request: Message, path: Path, records: Iterable[Sequence[Any]]) -> None:

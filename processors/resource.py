@@ -33,7 +33,12 @@ class ResourceAttributes:
         self._program = program(config.attributes, config.keep_keys, config.keep_key_patterns, config.limit, settings)
 
     def process(self, batch: Batch) -> Batch:
-        return edit_resources(batch, self._program)
+        if not batch.is_apart:
+            return edit_resources(batch, self._program)
+        apart = batch.apart()
+        around = batch.replace(apart.shell())  # a request of its own, without records
+        edited = edit_resources(around, self._program)
+        return batch if edited is around else batch.replace(apart.within(edited.wire), len(batch))
 
 
 factory = ProcessorFactory(

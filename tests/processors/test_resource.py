@@ -1,9 +1,12 @@
+import random
+
 import pytest
 from pydantic import ValidationError
 
 from collector.batch import SHAPES, Batch, Signal
 from collector.testing import make_batch, make_logs, make_metrics, make_spans, run_processor, settings
 from processors.resource import ResourceConfig, factory
+from tests.processors.forms import assert_all_forms_come_to_the_same, random_request
 
 MAKERS = {Signal.TRACES: make_spans, Signal.LOGS: make_logs, Signal.METRICS: make_metrics}
 
@@ -79,3 +82,37 @@ def test_unlike_records_resources_are_not_chosen():
 def test_a_configuration_that_does_nothing_is_refused():
     with pytest.raises(ValidationError, match="needs at least one of attributes, keep_keys"):
         ResourceConfig.model_validate({})
+
+
+ACTIONS = [
+    {"key": "k", "action": "delete"},
+    {"key": "k", "value": "new", "action": "upsert"},
+    {"key": "b", "from_attribute": "a", "action": "insert"},
+    {"key": "a", "action": "hash"},
+    {"key": "tenant", "from_context": "metadata.x-tenant", "action": "insert"},
+    {"key": "k", "pattern": "^(?P<letter>a)", "action": "extract"},
+]
+
+
+@pytest.mark.parametrize("signal", MAKERS)
+@pytest.mark.parametrize("seed", range(40))
+def test_all_forms_of_a_request_come_to_the_same(signal, seed):
+    dice = random.Random(seed)
+    config = {"attributes": dice.sample(ACTIONS, dice.randrange(1, 3))}
+    if dice.random() < 0.2:
+        config["keep_keys"] = ["k"]
+
+    assert_all_forms_come_to_the_same(factory, config, signal, random_request(dice, signal), {"x-tenant": "shop"})
+
+
+@pytest.mark.parametrize("signal", MAKERS)
+def test_a_request_that_is_apart_goes_on_apart_with_the_very_same_records(signal):
+    arrived = make_batch(signal, 3)
+    batch = arrived.replace(arrived.apart())
+
+    unchanged = processor(attributes=[{"key": "none", "action": "delete"}]).process(batch)
+    changed = processor(attributes=[{"key": "region", "value": "eu", "action": "insert"}]).process(batch)
+
+    assert batch is unchanged
+    assert changed.is_apart
+    assert batch.apart().records is changed.apart().records
