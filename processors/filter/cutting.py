@@ -110,6 +110,8 @@ class Cut:
             request: may have its records or not.
             records_of: returns those of a scope; it is asked for every one, in their order.
         """
+        if not (self._of_scope or self._looks_at_records):
+            return self._cut_resources_only(request, records_of)
         found: list[_Left] = []
         has_changed = False
         for node in self._resources(request):
@@ -125,10 +127,20 @@ class Cut:
                 has_changed |= left is not None
         return found if has_changed else None
 
+    def _cut_resources_only(self, request: Any, records_of: Callable[[Any], Any]) -> list[_Left] | None:
+        """Do the same where nothing inside of resources is asked: where none goes, no scope is looked at."""
+        nodes = list(self._resources(request))
+        goes = [_meets(self._of_resource, Resource(node.resource.SerializeToString())) for node in nodes]
+        if True not in goes:
+            return None
+        return [
+            (records_of(scope), [] if is_gone else None)
+            for node, is_gone in zip(nodes, goes, strict=True)
+            for scope in self._scopes(node)
+        ]
+
     def _cut_scope(self, node: Any, records: Any, resource: Resource) -> list[bytes] | None:
         """Return the records of a scope that are left; None if all are as they were."""
-        if not (self._of_scope or self._looks_at_records):
-            return None
         scope = Scope(node.scope.SerializeToString())
         if _meets(self._of_scope, ScopeOf(scope, resource)):
             return []
