@@ -24,16 +24,19 @@ _EXPECTED = ((0, b"\n"), (1, b"\x10"), (18, b"\x12"), (19, b"\x08"))
 _Ids = project(Span, {"trace_id": VALUE, "span_id": VALUE})
 
 
-def has_bad_ids(spans: Sequence[bytes], checked: Any) -> bool:
-    """Say whether some span has no valid ids.
+def have_ids_first(spans: Sequence[bytes], checked: Any) -> bool:
+    """Say whether each span begins with its ids, which are valid and there once; other spans may be valid too.
 
     Args:
         spans: all of a traces request.
         checked: the same request in the class that counts ids.
     """
     ids = checked.resource_spans.scope_spans.spans  # of all spans, merged
-    if len(ids.trace_id) == len(ids.span_id) == len(spans) and _all_start_well(spans):
-        return False
+    return len(ids.trace_id) == len(ids.span_id) == len(spans) and _all_start_well(spans)
+
+
+def has_bad_ids(spans: Sequence[bytes]) -> bool:
+    """Say whether some span has no valid ids, by reading them one by one."""
     return not all(map(_is_valid, spans))
 
 

@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 from collector.apart import take_apart
 from collector.batch import SHAPES, Batch, Shape, Signal
 from collector.net.bad_input import BadData, TooLarge
-from collector.net.identifiers import has_bad_ids, without_bad_ids
+from collector.net.identifiers import has_bad_ids, have_ids_first, without_bad_ids
 from collector.wire.walk import BYTES, WireError, fields
 
 SMALL = 1 << 13
@@ -65,8 +65,11 @@ def validate(signal: Signal, wire: bytes, *, max_items: int, max_record_size: in
     if signal is not Signal.TRACES:
         return Validated(Batch(signal, wire=wire, items=items), 0, "")
     apart = take_apart(skeleton, shape.path)
-    if has_bad_ids(list(chain.from_iterable(apart.records)), checked):
+    spans = list(chain.from_iterable(apart.records))
+    has_one_id_each = have_ids_first(spans, checked)
+    if not has_one_id_each and has_bad_ids(spans):
         return _accept_the_others(wire, items)
+    apart = apart._replace(has_one_id_each=has_one_id_each)
     return Validated(Batch(signal, wire=wire, apart=apart, items=items), 0, "")
 
 

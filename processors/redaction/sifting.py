@@ -69,7 +69,8 @@ def put_back(sifted: Sifted, rewritten: Apart) -> Apart:
     """
     if list(map(len, rewritten.records)) != list(map(len, sifted.positions)):
         raise RuntimeError("there are not as many records as there were")
-    return Apart(rewritten.around, list(map(_with, sifted.whole.records, sifted.positions, rewritten.records)))
+    records = list(map(_with, sifted.whole.records, sifted.positions, rewritten.records))
+    return sifted.whole._replace(around=rewritten.around, records=records)
 
 
 def _with(held: Sequence[bytes], positions: Sequence[int], records: Sequence[bytes]) -> Sequence[bytes]:

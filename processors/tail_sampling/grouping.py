@@ -25,6 +25,7 @@ _NOT_AN_ID = bytes(16)
 _ID_FIRST = b"\n\x10"
 """How a span begins that has its trace id first, 16 bytes long, as every known encoder writes it."""
 _beginning = itemgetter(slice(len(_ID_FIRST)))
+_first_id = itemgetter(slice(len(_ID_FIRST), len(_ID_FIRST) + len(_NOT_AN_ID)))
 _FIELDS: Mapping[Signal, tuple[str, str, str]] = {
     Signal.TRACES: ("resource_spans", "scope_spans", "spans"),
     Signal.LOGS: ("resource_logs", "scope_logs", "log_records"),
@@ -66,14 +67,14 @@ class Grouping:
     def _places(self, batch: Batch) -> Iterator[tuple[Origin, Sequence[bytes]]]:
         """Yield the records that stand in the same place, and where that is."""
         metadata = tuple(sorted(batch.metadata.items()))
-        around, lists = batch.apart()
+        apart = batch.apart()
         resources_of, scopes_of, _ = self._shape.path
-        request = type(around)()
-        request.CopyFrom(around)
+        request = type(apart.around)()
+        request.CopyFrom(apart.around)
         resources = list(resources_of(request))
         del resources_of(request)[:]
         rest = request.SerializeToString()
-        left = iter(lists)
+        left = iter(apart.records)
         for resource in resources:
             scopes = list(scopes_of(resource))
             del scopes_of(resource)[:]
@@ -97,9 +98,12 @@ class Grouping:
         """
         if self._every_id is not None:
             spans = list(chain.from_iterable(places))
-            ids: list[bytes] = self._every_id.FromString(b"".join(spans)).trace_id[:]
-            if len(ids) == len(spans) and _begin_with_an_id(spans):
-                return ids
+            if _begin_with_an_id(spans):
+                if batch.apart().has_one_id_each:
+                    return list(map(_first_id, spans))
+                ids: list[bytes] = self._every_id.FromString(b"".join(spans)).trace_id[:]
+                if len(ids) == len(spans):
+                    return ids
         resources_of, scopes_of, records_of = self._shape.path
         request = self._ids.FromString(batch.wire)
         scopes = [scope for resource in resources_of(request) for scope in scopes_of(resource)]
