@@ -120,7 +120,9 @@ class HttpListener:
             body = await self._unpacking.decode(signal, body)
         valid = await self._unpacking.validate(signal, body)
         if self._config.include_metadata:
-            valid.batch.metadata = metadata_of(request.headers.items(), request.remote or "")
+            # who connects through a Unix socket may bind its own end to a path that looks like an address
+            address = "" if self.endpoint.path else request.remote or ""
+            valid.batch.metadata = metadata_of(request.headers.items(), address)
         return valid
 
     def _success(self, signal: Signal, valid: Validated, encoding: str | None) -> web.Response:

@@ -1,3 +1,6 @@
+import asyncio
+import socket
+
 import aiohttp
 import pytest
 
@@ -44,6 +47,29 @@ async def test_who_comes_through_a_unix_socket_has_no_address(tmp_path):
         metadata = door.batches[0].metadata
 
     assert ("one", None) == (metadata["x-tenant"], metadata.get("client.address"))
+
+
+async def test_what_a_client_calls_its_own_end_of_a_unix_socket_is_no_address(tmp_path, monkeypatch):
+    """
+    It may be any path.
+    """
+    monkeypatch.chdir(tmp_path)
+    door = Door()
+    receiver = build("{http: {endpoint: 'unix:otlp.sock', include_metadata: true}}", door)
+    head = (
+        f"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: {PROTOBUF}\r\nContent-Length: {len(SPANS.wire)}\r\n\r\n"
+    )
+
+    async with receiver.lifespan():
+        with socket.socket(socket.AF_UNIX) as client:
+            client.bind("10.0.0.1")
+            client.connect("otlp.sock")
+            reader, writer = await asyncio.open_unix_connection(sock=client)
+            writer.write(head.encode() + SPANS.wire)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+
+    assert door.batches[0].metadata.get("client.address") is None
 
 
 @pytest.mark.parametrize(
