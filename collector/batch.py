@@ -194,7 +194,7 @@ class Batch:
 
     @classmethod
     def join(cls, batches: Sequence[Batch]) -> Batch:
-        """Make one batch of several of the same signal, whose metadata is that of the first.
+        """Make one batch of several of the same signal, whose metadata is what all of them agree on.
 
         An OTLP request is one repeated field, so joining requests is joining their bytes.
 
@@ -207,7 +207,13 @@ class Batch:
         if any(batch.signal is not first.signal for batch in batches) or not SHAPES[first.signal].joinable:
             raise ValueError(f"cannot join batches of {', '.join({batch.signal for batch in batches})}")
         wire = b"".join([batch.wire for batch in batches])
-        return cls(first.signal, wire=wire, items=sum(map(len, batches)), metadata=first.metadata)
+        # nobody may take the address or the tenant of one sender for that of another one
+        metadata = {
+            name: text
+            for name, text in first.metadata.items()
+            if all(batch.metadata.get(name) == text for batch in batches)
+        }
+        return cls(first.signal, wire=wire, items=sum(map(len, batches)), metadata=metadata)
 
     @property
     def shape(self) -> Shape:

@@ -89,6 +89,17 @@ def test_records_of_one_parent_stay_under_one_parent():
     assert [1, 1] == [len(piece.request.resource_spans) for piece in pieces]
 
 
+def test_batches_of_several_senders_keep_only_what_is_true_of_all_of_them():
+    """
+    Else spans of one would be given the tenant of another one.
+    """
+    one, other = make_batch(), make_batch()
+    one.metadata = {"client.address": "10.0.0.1", "x-tenant": "one", "host": "otlp"}
+    other.metadata = {"client.address": "10.0.0.2", "host": "otlp"}
+
+    assert {"host": "otlp"} == Batch.join([one, other]).metadata
+
+
 def test_batches_of_two_signals_do_not_join():
     with pytest.raises(ValueError, match="cannot join"):
         Batch.join([make_batch(Signal.TRACES), make_batch(Signal.LOGS)])
